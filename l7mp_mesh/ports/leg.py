@@ -1,0 +1,52 @@
+"""A leg: one two-sided flow end, accepted, opened, or spliced into the middle."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import Enum
+
+from l7mp_mesh.pipe.reason import Reason
+from l7mp_mesh.pipe.verbs import Sink
+
+
+class Kind(Enum):
+    """What one `data` of a leg means."""
+
+    STREAM = "stream"
+    """Bytes without boundaries (TCP, UNIX)."""
+    MESSAGE = "message"
+    """One `data` is one message (UDP, WebSocket)."""
+    EXCHANGE = "exchange"
+    """One HTTP request and its response."""
+
+
+class Leg(ABC):
+    """One end of a flow.
+
+    A leg starts silent: nothing is emitted before `start`, and its first verb is then `open`. Writing to
+    `sink` is legal after the leg exists; its owner says `sink.open(head, valve)` first.
+    """
+
+    __slots__ = ()
+
+    kind: Kind
+
+    @property
+    @abstractmethod
+    def sink(self) -> Sink:
+        """Where to write in order to reach this leg's peer."""
+
+    @abstractmethod
+    def start(self, into: Sink) -> None:
+        """Begin to emit into `into`; called once."""
+
+    @abstractmethod
+    def close(self, reason: Reason) -> None:
+        """Give up both directions. Idempotent; emits nothing any more.
+
+        Reason.OK flushes what was written before it closes; any other reason may drop it.
+        """
+
+    def fileno(self) -> int | None:
+        """Kernel socket, when bytes may bypass user space."""
+        return None
