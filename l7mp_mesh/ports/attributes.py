@@ -68,7 +68,7 @@ class Attributes:
 
     @property
     def has_tree(self) -> bool:
-        """True once the metadata tree was built; from then on the tree is the truth, not `peer` and `head`."""
+        """True once the tree was built; from then on it is the truth, not `peer` and `head`."""
         return self._tree is not None
 
     @property
@@ -89,7 +89,7 @@ class Attributes:
 
     @property
     def name(self) -> str:
-        """Session name as in L7mp: protocol, both ends, and a serial (`serial` < 0: there is none)."""
+        """Session name as in L7mp: protocol, both ends, and a serial (below 0: there is none)."""
         peer = self.peer
         ends = (
             self.listener
