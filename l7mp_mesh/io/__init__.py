@@ -1,0 +1,1 @@
+"""The only I/O: event loop, sockets, clock, tasks."""
