@@ -1,0 +1,109 @@
+"""Listening sockets: one answer for port 0, for bind errors, and for stale UNIX socket files."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+
+from l7mp_mesh.ports.layer import BindFailed
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def _detail(where: str, error: OSError) -> str:
+    code = errno.errorcode.get(error.errno or 0, "error")
+    return f"cannot bind {where}: {error.strerror or error} ({code})"
+
+
+def show(address: str, port: int) -> str:
+    """An address for people: IPv6 in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def tcp_socket(address: str, port: int, backlog: int) -> socket.socket:
+    """A listening TCP socket; an empty address binds IPv6 and IPv4 together where the system can.
+
+    Raises BindFailed.
+    """
+    try:
+        return _tcp_socket(address, port, backlog)
+    except OSError as error:
+        raise BindFailed(_detail(show(address or "*", port), error)) from error
+
+
+def _tcp_socket(address: str, port: int, backlog: int) -> socket.socket:
+    dual = not address and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual else _family(address)
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not dual))
+        sock.bind((address or ("::" if dual else "0.0.0.0"), port))
+        sock.listen(backlog)
+        sock.settimeout(0)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def udp_socket(address: str, port: int) -> socket.socket:
+    """A bound UDP socket; an empty address binds IPv6 and IPv4 together where the system can.
+
+    Raises BindFailed.
+    """
+    dual = not address and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual else _family(address)
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not dual))
+        # The default receive buffer loses bursts while one turn of the loop is busy.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        sock.bind((address or ("::" if dual else "0.0.0.0"), port))
+        sock.settimeout(0)
+    except OSError as error:
+        sock.close()
+        raise BindFailed(_detail(show(address or "*", port), error)) from error
+    return sock
+
+
+def unix_socket(path: str, backlog: int) -> socket.socket:
+    """A listening UNIX stream socket. A socket file that nobody listens on is replaced.
+
+    Raises BindFailed.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        sock.bind(path)
+        sock.listen(backlog)
+        sock.settimeout(0)
+    except OSError as error:
+        sock.close()
+        raise BindFailed(_detail(path, error)) from error
+    return sock
+
+
+def _remove_stale(path: str) -> None:
+    """Unlink a socket file left by a process that is gone; a live listener keeps its file."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        except OSError:
+            return

@@ -1,0 +1,97 @@
+"""One datagram socket: bytes and addresses in, bytes and addresses out."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from abc import ABC, abstractmethod
+from typing import TypeAlias
+
+Address: TypeAlias = tuple[str, int]
+"""IP address and port of a peer; IPv4 peers of a dual-stack socket appear in plain IPv4 form."""
+
+_MAPPED = "::ffff:"
+
+
+class DatagramReceiver(ABC):
+    """Whoever gets the datagrams of a socket."""
+
+    @abstractmethod
+    def received(self, data: bytes, address: Address) -> None:
+        """One datagram."""
+
+    @abstractmethod
+    def failed(self, error: OSError) -> None:
+        """The kernel reported an error (ICMP port unreachable on a connected socket)."""
+
+
+class DatagramDriver(asyncio.DatagramProtocol):
+    """A UDP socket of the event loop."""
+
+    def __init__(self, receiver: DatagramReceiver) -> None:
+        self._receiver: DatagramReceiver | None = receiver
+        self._transport: asyncio.DatagramTransport | None = None
+        self._is_wide = False
+        self._is_full = False
+        self.dropped = 0
+        """Datagrams that were not sent because the socket's queue was full."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        self._is_wide = sock is not None and sock.family == socket.AF_INET6
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int] | tuple[str, int, int, int]) -> None:
+        if self._receiver is None:
+            return
+        host = addr[0]
+        if host.startswith(_MAPPED) and "." in host:
+            host = host[len(_MAPPED) :]
+        self._receiver.received(data, (host, addr[1]))
+
+    def error_received(self, exc: Exception) -> None:
+        if self._receiver is not None and isinstance(exc, OSError):
+            self._receiver.failed(exc)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+
+    def send(self, data: bytes, address: Address | None) -> None:
+        """Send one datagram; `address` None on a connected socket."""
+        transport = self._transport
+        if transport is None:
+            return
+        if self._is_full:
+            self.dropped += 1
+            return
+        if address is not None and self._is_wide and ":" not in address[0]:
+            address = (_MAPPED + address[0], address[1])
+        transport.sendto(data, address)
+
+    def local(self) -> Address:
+        """Address and port of this end; ("", 0) when closed."""
+        if self._transport is None:
+            return ("", 0)
+        name = self._transport.get_extra_info("sockname")
+        host = str(name[0])
+        return (host[len(_MAPPED) :] if host.startswith(_MAPPED) and "." in host else host, int(name[1]))
+
+    def close(self) -> None:
+        """Close the socket; what was queued is still sent."""
+        self._receiver = None
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def open_bound(sock: socket.socket, receiver: DatagramReceiver) -> DatagramDriver:
+    """Serve a bound socket."""
+    loop = asyncio.get_running_loop()
+    _, driver = await loop.create_datagram_endpoint(lambda: DatagramDriver(receiver), sock=sock)
+    return driver

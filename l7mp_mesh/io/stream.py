@@ -1,0 +1,164 @@
+"""A connected stream socket as a leg.
+
+    CLOSED_DOWN: the peer said FIN       both: transport closes itself
+    `pause` is counted; the transport's own write buffer pauses whoever writes
+
+Writes are joined by the event loop per turn (uvloop); nothing is buffered here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+
+from l7mp_mesh.pipe.head import STREAM_HEAD, Head, Last
+from l7mp_mesh.pipe.reason import Reason
+from l7mp_mesh.pipe.verbs import DISCARD, OPEN_VALVE, Sink, Valve
+from l7mp_mesh.ports.leg import Kind, Leg
+
+WRITE_HIGH = 256 * 1024
+"""Bytes waiting to be written at which the source is paused."""
+
+
+class StreamDriver(asyncio.Protocol, Leg, Valve):
+    """One TCP or UNIX connection: asyncio protocol below, leg above, and the valve of what it emits.
+
+    `lost` is the reason reported when the peer breaks the connection off.
+    """
+
+    kind = Kind.STREAM
+
+    def __init__(self, lost: Reason) -> None:
+        self._lost = lost
+        self._transport: asyncio.Transport | None = None
+        self._into: Sink = DISCARD
+        self._is_started = False
+        self._held = 1
+        self._eof = False
+        self._done = False
+        self._writer = StreamSink(self)
+
+    @property
+    def sink(self) -> Sink:
+        return self._writer
+
+    def start(self, into: Sink) -> None:
+        self._into = into
+        self._is_started = True
+        into.open(STREAM_HEAD, self)
+        self.resume()
+
+    def close(self, reason: Reason) -> None:
+        self._done = True
+        self._into = DISCARD
+        self._writer.unlink()
+        if self._transport is None:
+            return
+        if reason is Reason.OK:
+            self._transport.close()
+        else:
+            self._transport.abort()
+
+    def fileno(self) -> int | None:
+        if self._transport is None:
+            return None
+        sock = self._transport.get_extra_info("socket")
+        return None if sock is None else int(sock.fileno())
+
+    def pause(self) -> None:
+        self._held += 1
+        if self._held == 1 and self._transport is not None and not self._eof:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        self._held -= 1
+        if self._held == 0 and self._transport is not None and not self._eof:
+            self._transport.resume_reading()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=WRITE_HIGH)
+        transport.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        self._into.data(data, 0)
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        self._into.end(None)
+        # True keeps the transport open for the other direction; it is closed once both have ended.
+        return not (self._done or self._writer.is_ended)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        into, self._into = self._into, DISCARD
+        self._transport = None
+        self._writer.unlink()
+        if self._done:
+            return
+        self._done = True
+        if not self._eof or (isinstance(exc, OSError) and exc.errno != errno.ENOTCONN):
+            into.abort(self._lost)
+
+    def pause_writing(self) -> None:
+        self._writer.valve.pause()
+
+    def resume_writing(self) -> None:
+        self._writer.valve.resume()
+
+    def write(self, chunk: bytes) -> None:
+        """Hand a chunk to the socket."""
+        if self._transport is not None:
+            self._transport.write(chunk)
+
+    def finish(self) -> None:
+        """Nothing more will be written."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._eof:
+            self._done = True
+            transport.close()
+        elif transport.can_write_eof():
+            transport.write_eof()
+
+    def break_off(self) -> None:
+        """Give up: what was not yet written is lost, the peer sees the connection fail."""
+        self._done = True
+        self._into = DISCARD
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class StreamSink(Sink):
+    """The writing half of a connection."""
+
+    __slots__ = ("_driver", "is_ended", "valve")
+
+    def __init__(self, driver: StreamDriver) -> None:
+        self._driver: StreamDriver | None = driver
+        self.valve: Valve = OPEN_VALVE
+        self.is_ended = False
+
+    def open(self, head: Head, valve: Valve) -> None:
+        self.valve = valve
+
+    def data(self, chunk: bytes, flags: int) -> None:
+        if self._driver is not None and not self.is_ended:
+            self._driver.write(chunk)
+
+    def end(self, last: Last | None) -> None:
+        if not self.is_ended:
+            self.is_ended = True
+            if self._driver is not None:
+                self._driver.finish()
+
+    def abort(self, reason: Reason) -> None:
+        self.is_ended = True
+        if self._driver is not None:
+            self._driver.break_off()
+
+    def unlink(self) -> None:
+        """Forget the connection: it is gone."""
+        self._driver = None
+        self.valve = OPEN_VALVE

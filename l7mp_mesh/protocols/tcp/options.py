@@ -1,0 +1,37 @@
+"""What can be configured of TCP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from l7mp_mesh.model.options import Port, RemotePort, option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpListenerOptions:
+    """Where a TCP listener binds. Source: L7mp listener spec; envoy.config.core.v3.SocketAddress."""
+
+    port: Port = field(metadata=option(doc="Port to bind; 0 lets the system choose."))
+    address: str = field(
+        default="",
+        metadata=option("host", doc="Address to bind; empty binds all, IPv4 and IPv6."),
+    )
+    backlog: int = field(default=1024, metadata=option(doc="Length of the accept queue (listen(2))."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindOptions:
+    """Local end of an upstream connection. Source: L7mp cluster spec `bind`."""
+
+    address: str = field(default="", metadata=option(doc="Source address; empty lets the system choose."))
+    port: Port = field(default=0, metadata=option(doc="Source port; 0 lets the system choose."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpClusterOptions:
+    """How a TCP cluster reaches its endpoints. Source: L7mp cluster spec."""
+
+    port: RemotePort | None = field(
+        default=None, metadata=option(doc="Port of every endpoint that has none of its own.")
+    )
+    bind: BindOptions | None = field(default=None, metadata=option(doc="Source address and port."))

@@ -1,0 +1,1 @@
+"""UDP (RFC 768): flows by 5-tuple."""

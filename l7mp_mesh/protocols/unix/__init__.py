@@ -1,0 +1,1 @@
+"""UNIX stream sockets (unix(7))."""

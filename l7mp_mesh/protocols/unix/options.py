@@ -1,0 +1,20 @@
+"""What can be configured of UNIX stream sockets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from l7mp_mesh.model.options import option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnixListenerOptions:
+    """Where a UNIX listener binds. Source: L7mp listener spec."""
+
+    filename: str = field(metadata=option("path", doc="Socket file; a stale one is replaced."))
+    backlog: int = field(default=1024, metadata=option(doc="Length of the accept queue (listen(2))."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnixClusterOptions:
+    """A UNIX cluster: the path is the endpoint's address."""
