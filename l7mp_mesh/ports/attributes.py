@@ -7,10 +7,12 @@ It is built when somebody asks for it, not per session.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from l7mp_mesh.pipe.head import RequestHead
+    from l7mp_mesh.pipe.kind import Kind
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """A JSON value."""
@@ -50,10 +52,20 @@ class Attributes:
 
     `protocol` is the listener's protocol name as configured ("HTTP", "WebSocket", "TCP", ...); `head` is the
     request head of an exchange (or of the upgrade request of a WebSocket) and None elsewhere; `prefix` and
-    `serial` make the session's name (see `name`).
+    `serial` make the session's name (see `name`). `idle_timeout` is in seconds, 0 for none.
     """
 
-    __slots__ = ("_tree", "head", "is_rewritten", "listener", "peer", "prefix", "serial")
+    __slots__ = (
+        "_tree",
+        "authority",
+        "head",
+        "idle_timeout",
+        "is_rewritten",
+        "listener",
+        "peer",
+        "prefix",
+        "serial",
+    )
 
     def __init__(
         self, listener: str, prefix: str, peer: Peer, serial: int, *, head: RequestHead | None = None
@@ -65,6 +77,15 @@ class Attributes:
         self.head = head
         self._tree: Tree | None = None
         self.is_rewritten = False
+        self.idle_timeout = 0.0
+        self.authority = b""
+
+    def towards(self, authority: bytes) -> Attributes:
+        """The same session seen by one endpoint: `authority` ("host:port") stands in where a request to be
+        made has no host of its own."""
+        view = copy(self)
+        view.authority = authority
+        return view
 
     @property
     def has_tree(self) -> bool:

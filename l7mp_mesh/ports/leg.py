@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from enum import Enum
 
+from l7mp_mesh.pipe.kind import Kind
 from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.pipe.verbs import Sink
 
 
-class Kind(Enum):
-    """What one `data` of a leg means."""
-
-    STREAM = "stream"
-    """Bytes without boundaries (TCP, UNIX)."""
-    MESSAGE = "message"
-    """One `data` is one message (UDP, WebSocket)."""
-    EXCHANGE = "exchange"
-    """One HTTP request and its response."""
+__all__ = ["Kind", "Leg"]
 
 
 class Leg(ABC):

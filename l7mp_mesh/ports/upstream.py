@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from l7mp_mesh.model.endpoints import Endpoint
 from l7mp_mesh.pipe.reason import Reason
@@ -59,8 +59,8 @@ class Upstream(ABC):
         """A leg at once, or None when something must be waited for."""
 
     @abstractmethod
-    async def open(self, attributes: Attributes, *, within: float, attempt: int = 0) -> Lease:
-        """A leg, waiting at most `within` seconds; `attempt` n takes the balancer's n-th candidate.
+    async def open(self, attributes: Attributes, *, within: float, avoid: Container[Endpoint] = ()) -> Lease:
+        """A leg, waiting at most `within` seconds; `avoid` holds the endpoints that failed.
 
         Raises ConnectFailed (NO_ENDPOINT, CONNECT_FAILED, CONNECT_TIMEOUT, ...).
         """

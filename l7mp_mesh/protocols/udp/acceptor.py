@@ -1,0 +1,72 @@
+"""Accepting UDP peers."""
+
+from __future__ import annotations
+
+from l7mp_mesh.io import bind
+from l7mp_mesh.io.datagram import Address
+from l7mp_mesh.ports.attributes import Attributes, Peer
+from l7mp_mesh.ports.environment import Environment
+from l7mp_mesh.ports.layer import Accept, Acceptor
+from l7mp_mesh.protocols.udp.flows import Claim, UdpFlow, UdpPort, UdpPorts
+from l7mp_mesh.protocols.udp.options import Mode, UdpListenerOptions
+
+
+class UdpAcceptor(Acceptor, Claim):
+    """Emits a session per peer (server), or one to the peer it is connected to (singleton)."""
+
+    def __init__(self, options: UdpListenerOptions, listener: str, environment: Environment) -> None:
+        self._options = options
+        self._listener = listener
+        self._clock = environment.clock
+        self._ports = environment.share(UdpPorts)
+        self._port: UdpPort | None = None
+        self._accept: Accept | None = None
+        self._serial = 0
+        connect = options.connect
+        self.specificity = (connect.address is not None) + (connect.port is not None)
+
+    @property
+    def address(self) -> str:
+        return bind.show(self._options.address or "*", self.port)
+
+    @property
+    def port(self) -> int:
+        return self._options.port if self._port is None else self._port.local[1]
+
+    async def bind(self) -> None:
+        key = (self._options.address, self._options.port)
+        self._port = await self._ports.claim(key, self, self._clock)
+
+    async def serve(self, accept: Accept) -> None:
+        assert self._port is not None, "bind first"
+        self._accept = accept
+        connect = self._options.connect
+        if self._options.mode is Mode.SINGLETON:
+            assert connect.address is not None and connect.port is not None, "checked at validation"  # noqa: PT018
+            flow = self._port.flow((connect.address, connect.port))
+            if flow is not None:
+                self.begin(flow)
+
+    def stop(self) -> None:
+        self._accept = None
+        port, self._port = self._port, None
+        if port is not None:
+            port.drop(self)
+
+    def wants(self, peer: Address) -> bool:
+        connect = self._options.connect
+        return (
+            self._accept is not None
+            and (connect.address is None or connect.address == peer[0])
+            and (connect.port is None or connect.port == peer[1])
+        )
+
+    def begin(self, flow: UdpFlow) -> None:
+        assert self._accept is not None, "wants() said so"
+        local = flow.local
+        peer = Peer("UDP", flow.peer[0], flow.peer[1], local[0], local[1])
+        attributes = Attributes(self._listener, "UDP", peer, self._serial)
+        if self._options.mode is Mode.SERVER:
+            attributes.idle_timeout = self._options.idle_timeout
+        self._serial += 1
+        self._accept(flow, attributes)
