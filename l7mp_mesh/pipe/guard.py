@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import TypeVar
 
 from l7mp_mesh.pipe.head import Head, Last
 from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.pipe.verbs import DISCARD, Sink, Stage, Valve
 
 log = logging.getLogger("l7mp_mesh.transform")
+
+T = TypeVar("T")
+
+
+class Fault(Exception):
+    """Foreign code raised; the message names the exception, which is the cause."""
+
+
+def attempt(make: Callable[[], T]) -> T:
+    """What `make` returns: for the places where foreign code is loaded or built. Raises Fault."""
+    try:
+        return make()
+    except Exception as error:
+        raise Fault(f"{type(error).__name__}: {error}") from error
 
 
 class Guard(Stage):

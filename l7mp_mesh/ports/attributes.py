@@ -53,6 +53,8 @@ class Attributes:
     `protocol` is the listener's protocol name as configured ("HTTP", "WebSocket", "TCP", ...); `head` is the
     request head of an exchange (or of the upgrade request of a WebSocket) and None elsewhere; `prefix` and
     `serial` make the session's name (see `name`). `idle_timeout` is in seconds, 0 for none.
+    `kind` is that of the session, for connectors whose legs take the kind of what they are connected to; the
+    session sets it before it connects anything.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class Attributes:
         "head",
         "idle_timeout",
         "is_rewritten",
+        "kind",
         "listener",
         "peer",
         "prefix",
@@ -77,6 +80,7 @@ class Attributes:
         self.head = head
         self._tree: Tree | None = None
         self.is_rewritten = False
+        self.kind: Kind | None = None
         self.idle_timeout = 0.0
         self.authority = b""
 
@@ -121,7 +125,7 @@ class Attributes:
 
 
 def http_tree(head: RequestHead) -> Tree:
-    """The `HTTP` section of the metadata: `path` includes the query, absent parts are empty strings."""
+    """The `HTTP` section of the metadata: `path` includes the query, `pathname` does not; absent parts are empty."""
     target = head.target.decode("latin-1")
     authority = head.authority.decode("latin-1")
     scheme = head.scheme.decode("latin-1")
@@ -144,6 +148,7 @@ def http_tree(head: RequestHead) -> Tree:
             "host": host,
             "port": port,
             "path": target if query else path,
+            "pathname": path,
             "query": query,
         },
         "headers": headers,

@@ -8,7 +8,6 @@ from l7mp_mesh.pipe.kind import Kind
 from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.pipe.verbs import Sink
 
-
 __all__ = ["Kind", "Leg"]
 
 
@@ -22,6 +21,8 @@ class Leg(ABC):
     __slots__ = ()
 
     kind: Kind
+    message_limit: int = 1 << 20
+    """Longest message in bytes that `sink` can take, for MESSAGE legs; longer chunks of a stream are split."""
 
     @property
     @abstractmethod
