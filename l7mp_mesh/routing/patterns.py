@@ -1,0 +1,80 @@
+"""Tests that are prepared: regular expressions and networks."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from typing import Final
+
+from l7mp_mesh.ports.attributes import Attributes
+from l7mp_mesh.routing.compare import address_number
+from l7mp_mesh.routing.fields import Field
+from l7mp_mesh.routing.leaf import Test
+
+MAX_SUBJECT: Final = 65536
+"""Longest string, in characters, that a regular expression is tried on."""
+
+
+class Search(Test):
+    """A pattern found anywhere in a string."""
+
+    __slots__ = ("field", "pattern")
+
+    def __init__(self, where: Field, pattern: re.Pattern[str]) -> None:
+        self.field = where
+        self.pattern = pattern
+
+    def matches(self, attributes: Attributes) -> bool:
+        data = self.field.read(attributes)
+        if not isinstance(data, str) or len(data) > MAX_SUBJECT:
+            return False
+        return self.pattern.search(data) is not None
+
+
+class FullMatch(Search):
+    """A pattern that covers the whole string."""
+
+    __slots__ = ()
+
+    def matches(self, attributes: Attributes) -> bool:
+        data = self.field.read(attributes)
+        if not isinstance(data, str) or len(data) > MAX_SUBJECT:
+            return False
+        return self.pattern.fullmatch(data) is not None
+
+
+class InNetwork(Test):
+    """An IP address inside a network."""
+
+    __slots__ = ("field", "first", "last", "version")
+
+    def __init__(self, where: Field, version: int, first: int, last: int) -> None:
+        self.field = where
+        self.version = version
+        self.first = first
+        self.last = last
+
+    def matches(self, attributes: Attributes) -> bool:
+        data = self.field.read(attributes)
+        if not isinstance(data, str):
+            return False
+        version, number = address_number(data)
+        return version == self.version and self.first <= number <= self.last
+
+
+def compile_pattern(where: Field, text: str, *, whole: bool, ignore_case: bool) -> Test | None:
+    """A regular expression; None when it is not valid."""
+    try:
+        pattern = re.compile(text, re.IGNORECASE if ignore_case else 0)
+    except (re.error, OverflowError, RecursionError):
+        return None
+    return FullMatch(where, pattern) if whole else Search(where, pattern)
+
+
+def compile_cidr(where: Field, text: str) -> Test | None:
+    """A network, host bits ignored; None when it is not valid."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return None
+    return InNetwork(where, network.version, int(network.network_address), int(network.broadcast_address))
