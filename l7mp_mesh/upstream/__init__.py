@@ -1,0 +1,1 @@
+"""Clusters at run time: endpoints, balancing, connection pools."""
