@@ -1,0 +1,1 @@
+"""Sessions: one leg routed; the unit of control, of statistics and of re-routing."""

@@ -1,0 +1,271 @@
+"""What every session is: its view for the access log, its event log, its record for the API, and its end.
+
+    INIT ─connected→ CONNECTED ─ending→ FINALIZING ─unlinked→ DESTROYED
+
+Only `_become` changes the status.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Protocol
+
+from l7mp_mesh.model.rules import Route
+from l7mp_mesh.pipe.reason import Reason
+from l7mp_mesh.ports.attributes import Attributes
+from l7mp_mesh.ports.clock import Clock
+from l7mp_mesh.ports.leg import Kind, Leg
+from l7mp_mesh.ports.session import (
+    Event,
+    RerouteFailed,
+    SessionRecord,
+    SessionStatus,
+    SessionView,
+    StageRecord,
+    StageStatus,
+    Traffic,
+)
+from l7mp_mesh.routing.table import Found
+from l7mp_mesh.session.plan import Plan
+from l7mp_mesh.session.source import Source
+
+EVENT_LIMIT = 256
+"""Entries of an event log; a session that reconnects for days forgets the oldest after INIT and LOOKUP."""
+
+
+class Inventoried(Protocol):
+    """The registry, as a session sees it."""
+
+    clock: Clock
+
+    def changed(self, session: Session) -> None:
+        """Tell those who watch."""
+
+    def ended(self, session: Session) -> None:
+        """Take the session out of the live ones."""
+
+
+class Session(SessionView):
+    """One leg, routed."""
+
+    __slots__ = (
+        "_events",
+        "_found",
+        "_registry",
+        "_started_at",
+        "attributes",
+        "cluster_name",
+        "detail",
+        "duration",
+        "endpoint_address",
+        "first_byte",
+        "leg",
+        "plan",
+        "reason",
+        "received_bytes",
+        "route_name",
+        "sent_bytes",
+        "serial",
+        "source",
+        "started",
+        "status",
+        "status_code",
+    )
+
+    def __init__(
+        self, serial: int, leg: Leg, attributes: Attributes, source: Source, registry: Inventoried
+    ) -> None:
+        clock = registry.clock
+        self.serial = serial
+        self.leg = leg
+        self.attributes = attributes
+        self.source = source
+        self._registry = registry
+        self._events: list[Event] | None = None
+        self._found: Found[Plan] | None = None
+        self.plan: Plan | None = None
+        self.status = SessionStatus.INIT
+        self.started = clock.wall()
+        self._started_at = clock.now()
+        self.duration = 0.0
+        self.first_byte = -1.0
+        self.received_bytes = 0
+        self.sent_bytes = 0
+        self.status_code = 0
+        self.reason = Reason.OK
+        self.detail = ""
+        self.route_name = ""
+        self.cluster_name = ""
+        self.endpoint_address = ""
+        attributes.kind = leg.kind
+        source.stats.requests.value += 1
+        source.stats.active.value += 1
+
+    @property
+    def name(self) -> str:
+        """Unique among the live sessions of its protocol."""
+        return self.attributes.name
+
+    @property
+    def kind(self) -> Kind:
+        """Kind of the leg it was accepted on."""
+        return self.leg.kind
+
+    @property
+    def is_live(self) -> bool:
+        """False once it is over."""
+        return self.status in (SessionStatus.INIT, SessionStatus.CONNECTED)
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Find the way and take it; called once, in the turn in which the leg appeared."""
+
+    @abstractmethod
+    def close(self, reason: Reason, detail: str = "") -> None:
+        """End the session: every leg is closed, the client sees it in the manner of its protocol."""
+
+    @abstractmethod
+    async def reroute(self, plan: Plan) -> None:
+        """Take another way, make before break. Raises RerouteFailed."""
+
+    def disconnect(self, endpoint: str, reason: Reason) -> None:
+        """Lose every leg to the endpoint of that name; the retry policy decides what follows."""
+
+    def traverses(self, cluster: str) -> bool:
+        """True when the session goes through that cluster."""
+        return self.cluster_name == cluster
+
+    def was_used(self) -> bool:
+        """True if anything passed since this was last asked."""
+        return True
+
+    @abstractmethod
+    def stages(self) -> tuple[StageRecord | None, tuple[StageRecord, ...], tuple[StageRecord, ...]]:
+        """Destination, ingress and egress, as the API shows them."""
+
+    @abstractmethod
+    def traffic(self) -> tuple[Traffic, Traffic]:
+        """What the client sent and what it was sent."""
+
+    @property
+    def dropped(self) -> int:
+        """Messages lost at a bounded queue of the session's."""
+        return 0
+
+    @property
+    def loses_boundaries(self) -> bool:
+        """True when messages are piped into a byte stream somewhere on the way."""
+        return False
+
+    @property
+    def route(self) -> Route | None:
+        """The route in force."""
+        return None if self.plan is None else self.plan.route
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds after which the session must be over, None without a limit."""
+        return None
+
+    def note(self, event: str, message: str, content: str = "") -> None:
+        """Add to the event log, and tell those who watch."""
+        log = self._log()
+        if len(log) >= EVENT_LIMIT:
+            del log[2]
+        log.append(Event(event, self._registry.clock.wall(), message, content))
+        self._registry.changed(self)
+
+    def record(self) -> SessionRecord:
+        """Everything about the session at this moment."""
+        destination, ingress, egress = self.stages()
+        received, sent = self.traffic()
+        ended = None if self.is_live else self.started + self.duration
+        return SessionRecord(
+            name=self.name,
+            listener=self.source.listener.name,
+            protocol=self.source.listener.protocol,
+            metadata=self.attributes.tree,
+            status=self.status,
+            route=self.route,
+            source=StageRecord(self.source.listener.name, self._source_status(), None, received),
+            destination=destination,
+            ingress=ingress,
+            egress=egress,
+            events=tuple(self._log()),
+            received=received,
+            sent=sent,
+            dropped=self.dropped,
+            loses_boundaries=self.loses_boundaries,
+            started=self.started,
+            ended=ended,
+        )
+
+    def _log(self) -> list[Event]:
+        """The event log. What every session goes through is written down when somebody reads it."""
+        if self._events is None:
+            self._events = [Event("INIT", self.started, f"Session {self.name} initialized")]
+            if self._found is not None:
+                message = f"Successfull lookup on rulelist:{self._found.table}/rule:{self._found.rule}"
+                self._events.append(Event("LOOKUP SUCCESS", self.started, message))
+            if self.status is not SessionStatus.INIT and self.cluster_name:
+                self._events.append(Event("CONNECT", self.started, "Session successfully connected"))
+        return self._events
+
+    def _source_status(self) -> StageStatus:
+        if self.status is SessionStatus.INIT:
+            return StageStatus.INIT
+        return StageStatus.READY if self.is_live else StageStatus.END
+
+    def _lookup(self) -> tuple[Plan | None, str]:
+        """The plan that the listener's rules give this session, or None and why not."""
+        table = self.source.table.value
+        if table is None:
+            return None, f"No such rule list: {self.source.listener.rules}"
+        found = table.lookup(self.attributes)
+        if found is None:
+            return None, f'No route for session "{self.name}"'
+        if found.route is None:
+            return None, f'{found.why} "{self.name}"'
+        plan = found.route.value
+        if plan is None:
+            return None, f"No such route: {found.route.name}"
+        self._found = found
+        self._take(plan)
+        return plan, ""
+
+    def _take(self, plan: Plan) -> None:
+        self.plan = plan
+        self.route_name = plan.route.name
+
+    def _become(self, status: SessionStatus) -> None:
+        assert self.status is not SessionStatus.DESTROYED, f"{self.name} is over"
+        self.status = status
+
+    def _account(self, reason: Reason, detail: str) -> None:
+        """The last entries: duration, counters, access log, inventory."""
+        self.reason = reason
+        self.detail = detail
+        self.duration = self._registry.clock.now() - self._started_at
+        stats = self.source.stats
+        stats.active.value -= 1
+        stats.received.value += self.received_bytes
+        stats.sent.value += self.sent_bytes
+        stats.duration.observe(self.duration)
+        if reason is not Reason.OK:
+            stats.failures.value += 1
+            if self._events is not None or self.source.listener.options.track:
+                self._log().append(Event("ERROR", self.started + self.duration, reason.text, detail))
+        if self._events is not None or self.source.listener.options.track:
+            ended = self.started + self.duration
+            message = "Normal end" if reason is Reason.OK else "OK"
+            self._log().append(Event("END", ended, message, "" if reason is Reason.OK else reason.text))
+            self._log().append(Event("DESTROY", ended, "Session destroyed"))
+        self._become(SessionStatus.DESTROYED)
+        if self.source.log is not None and self.source.listener.options.access_log:
+            self.source.log(self)
+        self._registry.ended(self)
+
+
+def not_movable(name: str, why: str) -> RerouteFailed:
+    """The refusal to re-route a session that can not change its way."""
+    return RerouteFailed(409, f'session "{name}" can not be re-routed: {why}')
