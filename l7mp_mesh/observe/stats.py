@@ -84,6 +84,12 @@ class Stats:
         assert isinstance(made, Histogram)
         return made
 
+    def declare(
+        self, kind: type[Counter] | type[Histogram], name: str, help_text: str, labels: tuple[str, ...]
+    ) -> None:
+        """Export a metric from now on, even while it has no series; twice is fine."""
+        self._family(kind, name, help_text, labels)
+
     def forget(self, **labels: str) -> None:
         """Drop every series that carries all of `labels`: its object was deleted."""
         wanted = set(labels.items())
@@ -99,12 +105,18 @@ class Stats:
     def _series(
         self, kind: type[Counter] | type[Histogram], name: str, help_text: str, labels: dict[str, str]
     ) -> Counter | Histogram:
-        family = self._families.get(name)
-        if family is None:
-            family = self._families[name] = Family(name, help_text, kind, tuple(labels))
-        assert family.type is kind, f"{name} is a {family.type.__name__}"
-        assert family.labels == tuple(labels), f"{name} has labels {family.labels}"
+        family = self._family(kind, name, help_text, tuple(labels))
         values = tuple(labels.values())
         if values not in family.series:
             family.series[values] = kind()
         return family.series[values]
+
+    def _family(
+        self, kind: type[Counter] | type[Histogram], name: str, help_text: str, labels: tuple[str, ...]
+    ) -> Family:
+        family = self._families.get(name)
+        if family is None:
+            family = self._families[name] = Family(name, help_text, kind, labels)
+        assert family.type is kind, f"{name} is a {family.type.__name__}"
+        assert family.labels == labels, f"{name} has labels {family.labels}"
+        return family

@@ -1,0 +1,214 @@
+"""What an access-log command says of a session, as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+from l7mp_mesh.pipe.reason import Reason
+from l7mp_mesh.ports.session import SessionView
+from l7mp_mesh.ports.tree import Missing, components, walk
+
+NOTHING: Final = "-"
+
+ENVOY_FLAGS: Final = frozenset(
+    {
+        *("UH", "UF", "UO", "NR", "URX", "NC", "DT", "DC", "LH", "UT", "LR", "UR", "UC", "DI", "FI", "RL"),
+        *("UAEX", "RLSE", "IH", "SI", "DPE", "UPE", "UMSDR", "OM", "DF"),
+    }
+)
+"""Response flags that Envoy has."""
+
+FLAG_OF: Final = {
+    reason: flag if (flag := reason.flag.partition("-")[0]) in ENVOY_FLAGS else NOTHING for reason in Reason
+}
+"""Our finer reasons ("UF-T") print what Envoy makes of them."""
+
+
+def escaped(text: str) -> str:
+    """`text` without anything that could end a field or a line."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text or NOTHING
+    return "".join([_escape(char) for char in text])
+
+
+def _escape(char: str) -> str:
+    if char in '"\\':
+        return "\\" + char
+    if char.isascii() and char.isprintable():
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"  # noqa: PLR2004
+
+
+def protocol(view: SessionView) -> str:
+    """HTTP version of an exchange."""
+    return NOTHING if view.attributes.head is None else "HTTP/1.1"
+
+
+def method(view: SessionView) -> str:
+    """Request method."""
+    head = view.attributes.head
+    return NOTHING if head is None else escaped(head.method.decode("latin-1"))
+
+
+def path(view: SessionView) -> str:
+    """Request target as it came."""
+    head = view.attributes.head
+    return NOTHING if head is None else escaped(head.target.decode("latin-1"))
+
+
+def authority(view: SessionView) -> str:
+    """Host of the request."""
+    head = view.attributes.head
+    return NOTHING if head is None else escaped(head.authority.decode("latin-1"))
+
+
+def response_code(view: SessionView) -> str:
+    """HTTP status, 0 without one."""
+    return str(view.status_code)
+
+
+def response_flags(view: SessionView) -> str:
+    """Envoy's flag of the reason."""
+    return FLAG_OF[view.reason]
+
+
+def response_code_details(view: SessionView) -> str:
+    """Reason by name, with what more is known in braces."""
+    reason = view.reason.name.lower()
+    return f"{reason}{{{escaped(view.detail)}}}" if view.detail else reason
+
+
+def bytes_received(view: SessionView) -> str:
+    """From the client."""
+    return str(view.received_bytes)
+
+
+def bytes_sent(view: SessionView) -> str:
+    """To the client."""
+    return str(view.sent_bytes)
+
+
+def duration(view: SessionView) -> str:
+    """Milliseconds."""
+    return str(int(view.duration * 1000))
+
+
+def response_duration(view: SessionView) -> str:
+    """Milliseconds until the first byte of the answer."""
+    return NOTHING if view.first_byte < 0 else str(int(view.first_byte * 1000))
+
+
+def upstream_host(view: SessionView) -> str:
+    """Endpoint reached."""
+    return escaped(view.endpoint_address)
+
+
+def upstream_cluster(view: SessionView) -> str:
+    """Cluster of the route."""
+    return escaped(view.cluster_name)
+
+
+def route_name(view: SessionView) -> str:
+    """Route taken."""
+    return escaped(view.route_name)
+
+
+def session_name(view: SessionView) -> str:
+    """Session name as in the inventory."""
+    return escaped(view.attributes.name)
+
+
+def listener(view: SessionView) -> str:
+    """Name of the listener."""
+    return escaped(view.attributes.listener)
+
+
+def remote_address(view: SessionView) -> str:
+    """Client address with its port."""
+    peer = view.attributes.peer
+    return _address(peer.address, peer.port)
+
+
+def remote_host(view: SessionView) -> str:
+    """Client address."""
+    return escaped(view.attributes.peer.address)
+
+
+def local_address(view: SessionView) -> str:
+    """Address the client came to, with its port; the path of a UNIX socket."""
+    peer = view.attributes.peer
+    return (
+        escaped(peer.local_address)
+        if peer.transport == "UNIX"
+        else _address(peer.local_address, peer.local_port)
+    )
+
+
+def _address(host: str, port: int) -> str:
+    if not port:
+        return escaped(host)
+    return f"[{escaped(host)}]:{port}" if ":" in host else f"{escaped(host)}:{port}"
+
+
+class RequestHeader:
+    """%REQ(NAME)%: the first field of that name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name.lower().encode("latin-1", "replace")
+
+    def __call__(self, view: SessionView) -> str:
+        head = view.attributes.head
+        if head is None:
+            return NOTHING
+        wanted = self.name
+        for name, value in head.headers.fields:
+            if name == wanted:
+                return escaped(value.decode("latin-1"))
+        return NOTHING
+
+
+class Either:
+    """%REQ(A?B)%: the other one when the first has nothing to say."""
+
+    __slots__ = ("first", "second")
+
+    def __init__(self, first: Callable[[SessionView], str], second: Callable[[SessionView], str]) -> None:
+        self.first = first
+        self.second = second
+
+    def __call__(self, view: SessionView) -> str:
+        text = self.first(view)
+        return self.second(view) if text == NOTHING else text
+
+
+class Shortened:
+    """%COMMAND%:N: the first N characters."""
+
+    __slots__ = ("length", "whole")
+
+    def __init__(self, whole: Callable[[SessionView], str], length: int) -> None:
+        self.whole = whole
+        self.length = length
+
+    def __call__(self, view: SessionView) -> str:
+        return self.whole(view)[: self.length]
+
+
+class Metadata:
+    """%METADATA(/path)%: strings as they are, everything else as JSON."""
+
+    __slots__ = ("steps",)
+
+    def __init__(self, path_text: str) -> None:
+        self.steps = components(path_text)
+
+    def __call__(self, view: SessionView) -> str:
+        value = walk(view.attributes.tree, self.steps)
+        if isinstance(value, Missing):
+            return NOTHING
+        return escaped(value if isinstance(value, str) else json.dumps(value, separators=(",", ":")))
