@@ -1,0 +1,307 @@
+"""A WebSocket as a MESSAGE leg over an upgraded exchange (RFC 6455), both roles.
+
+    WAITING ─open─▶ OPEN ─our close frame─▶ CLOSING ─the peer's─▶ CLOSED
+                    OPEN ─the peer's close frame, answered at once─▶ PEER_CLOSED ─end, deadline─▶ CLOSED
+      any ─abort, error, close()─▶ CLOSED (what was written is flushed)
+
+A downstream leg is WAITING until the session opens its sink: only then is 101 written, so a session that
+fails before can still answer with an HTTP error. An upstream leg is OPEN from its handshake on, and keeps
+what the server says until it is started. Only this file changes `_state`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TypeAlias
+
+from websockets.protocol import CLIENT, SERVER
+
+from l7mp_mesh.pipe.head import STREAM_HEAD, Head, Last, StreamHead
+from l7mp_mesh.pipe.reason import Reason
+from l7mp_mesh.pipe.relay import Relay
+from l7mp_mesh.pipe.verbs import DISCARD, Sink, Valve
+from l7mp_mesh.ports.clock import Clock, Handle
+from l7mp_mesh.ports.leg import Kind, Leg
+from l7mp_mesh.protocols.websocket.codec_frames import Frames, close_code, wire_close
+from l7mp_mesh.protocols.websocket.codec_handshake import Handshake, WebSocketHead
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds for the peer to answer a close frame, and for a session to let go of a peer that said goodbye."""
+
+Early: TypeAlias = bytes | Reason | None
+"""What a server said before the leg was started: bytes, an abort, or (None) an end."""
+
+
+class State(Enum):
+    """How far a WebSocket has come."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+    CLOSING = "closing"
+    PEER_CLOSED = "peer closed"
+    CLOSED = "closed"
+
+
+class WebSocketLeg(Leg):
+    """One WebSocket; with `handshake` it is a client's (downstream), without it goes to a server.
+
+    A downstream leg starts `lower` itself. The lower leg of an upstream one emits already: whoever did the
+    handshake calls `accepted` and passes on what follows.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_deadline",
+        "_early",
+        "_frames",
+        "_handshake",
+        "_has_said_end",
+        "_head",
+        "_into",
+        "_lower",
+        "_sink",
+        "_source",
+        "_state",
+        "_writable",
+    )
+
+    kind = Kind.MESSAGE
+
+    def __init__(self, lower: Leg, clock: Clock, max_message: int, handshake: Handshake | None) -> None:
+        self._lower = lower
+        self._clock = clock
+        self._handshake = handshake
+        self._head: StreamHead = STREAM_HEAD
+        self._frames = Frames(CLIENT if handshake is None else SERVER, max_message)
+        self._state = State.OPEN if handshake is None else State.WAITING
+        self._into: Sink = DISCARD
+        self._sink = ToPeer(self)
+        self._source = Relay()
+        self._writable = Relay()
+        self._has_said_end = False
+        self._early: list[Early] | None = [] if handshake is None else None
+        self._deadline: Handle | None = None
+
+    @property
+    def sink(self) -> Sink:
+        return self._sink
+
+    @property
+    def writable(self) -> Valve:
+        """What the lower sink may hold back: the session, once it has opened this leg's sink."""
+        return self._writable
+
+    def start(self, into: Sink) -> None:
+        self._into = into
+        if self._handshake is not None:
+            self._lower.start(FromPeer(self))
+            return
+        into.open(self._head, self._source)
+        early, self._early = self._early or [], None
+        for said in early:
+            if said is None:
+                self.lower_ended()
+            elif isinstance(said, Reason):
+                self.lost(said)
+            else:
+                self.received(said)
+        self._source.resume()
+
+    def close(self, reason: Reason) -> None:
+        self._has_said_end = True
+        self._say_goodbye(reason)
+        self._finish(reason)
+
+    # From the session to the peer.
+
+    def opened(self, head: Head, valve: Valve) -> None:
+        """The session has its other side: accept the upgrade, if that is still to be done."""
+        self._writable.attach(valve)
+        if self._state is State.WAITING and self._handshake is not None:
+            self._state = State.OPEN
+            self._lower.sink.open(self._handshake.response(head), self._writable)
+
+    def send(self, chunk: bytes, flags: int) -> None:
+        """Write one message; after a close frame there is nobody to read it."""
+        if self._state is State.OPEN and self._frames.is_open:
+            self._frames.send(chunk, flags)
+            self._flush()
+
+    def send_close(self, last: Last | None) -> None:
+        """Write a close frame, which the peer has a while to answer; let go of a peer that closed first."""
+        if self._state is State.PEER_CLOSED:
+            self._finish(Reason.OK)
+        elif self._state is State.OPEN and self._frames.is_open:
+            self._state = State.CLOSING
+            self._frames.send_close(*wire_close(last))
+            self._flush()
+            self._arm()
+
+    def break_off(self, reason: Reason) -> None:
+        """The session failed: an HTTP error if nothing was answered yet, a close frame otherwise."""
+        self._has_said_end = True
+        if self._state is State.WAITING:
+            self._lower.sink.abort(reason)
+            self._state = State.CLOSING
+        self._say_goodbye(reason)
+        self._finish(reason)
+
+    # From the peer to the session.
+
+    def accepted(self, head: WebSocketHead, valve: Valve) -> None:
+        """The server agreed; `valve` holds it back, which is done until the leg is started."""
+        self._head = head
+        self._source.attach(valve)
+        self._source.pause()
+
+    def lower_opened(self, valve: Valve) -> None:
+        """The lower leg of a downstream WebSocket begins to emit."""
+        self._source.attach(valve)
+        self._into.open(self._head, self._source)
+
+    def received(self, chunk: bytes) -> None:
+        """Take bytes of the peer: any number of frames, cut anywhere."""
+        if self._early is not None:
+            self._early.append(chunk)
+            return
+        if self._has_said_end:
+            return
+        for message, flags in self._frames.parse(chunk):
+            self._into.data(message, flags)
+        self._flush()
+        if self._frames.has_failed:
+            self._abort(self._protocol_reason())
+        elif self._frames.closed is not None:
+            self._peer_closed(self._frames.closed)
+
+    def lower_ended(self) -> None:
+        """The peer's half of the connection is over; a WebSocket has no halves."""
+        if self._early is not None:
+            self._early.append(None)
+        elif self._state is State.CLOSING:
+            # It was told to close and did, if without the courtesy of a close frame.
+            self._end(None)
+        else:
+            self.lost(Reason.UPSTREAM_RESET if self._handshake is None else Reason.DOWNSTREAM_RESET)
+
+    def lost(self, reason: Reason) -> None:
+        """The connection is gone without a closing handshake."""
+        if self._early is not None:
+            self._early.append(reason)
+        elif not self._has_said_end:
+            self._abort(reason)
+        else:
+            self._finish(reason)
+
+    def _peer_closed(self, last: Last) -> None:
+        if self._state is State.CLOSING:
+            self._end(last)
+        elif not self._has_said_end:
+            # Nothing the session says can be delivered any more; it is told so if it does not end by itself.
+            self._state = State.PEER_CLOSED
+            self._has_said_end = True
+            self._arm()
+            self._into.end(last)
+
+    def _end(self, last: Last | None) -> None:
+        into, has_said_end = self._into, self._has_said_end
+        self._has_said_end = True
+        self._finish(Reason.OK)
+        if not has_said_end:
+            into.end(last)
+
+    def _abort(self, reason: Reason) -> None:
+        into, has_said_end = self._into, self._has_said_end
+        self._has_said_end = True
+        self._finish(reason)
+        if not has_said_end:
+            into.abort(reason)
+
+    def _expired(self) -> None:
+        self._deadline = None
+        if self._state is State.PEER_CLOSED:
+            into = self._into
+            self._finish(Reason.OK)
+            into.abort(Reason.UPSTREAM_RESET if self._handshake is None else Reason.DOWNSTREAM_RESET)
+        else:
+            self._end(None)
+
+    def _protocol_reason(self) -> Reason:
+        return Reason.UPSTREAM_PROTOCOL if self._handshake is None else Reason.DOWNSTREAM_PROTOCOL
+
+    def _flush(self) -> None:
+        if self._state is State.CLOSED:
+            return
+        for chunk in self._frames.writes(is_blocked=self._writable.is_held):
+            self._lower.sink.data(chunk, 0)
+
+    def _say_goodbye(self, reason: Reason) -> None:
+        if self._state is State.OPEN and self._frames.is_open:
+            self._state = State.CLOSING
+            self._frames.send_close(close_code(reason), "")
+            self._flush()
+
+    def _arm(self) -> None:
+        if self._deadline is None:
+            self._deadline = self._clock.call_at(self._clock.now() + CLOSE_TIMEOUT, self._expired)
+
+    def _finish(self, reason: Reason) -> None:
+        """Close the lower leg and forget everybody; once an answer is out, it is flushed before."""
+        if self._state is not State.WAITING:
+            self._flush()
+        before, self._state = self._state, State.CLOSED
+        self._into = DISCARD
+        self._early = None
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        match before:
+            case State.CLOSED:
+                pass
+            case State.WAITING:
+                self._lower.close(reason)
+            case _:
+                self._lower.sink.end(None)
+                self._lower.close(Reason.OK)
+
+
+class ToPeer(Sink):
+    """The leg's sink."""
+
+    __slots__ = ("_leg",)
+
+    def __init__(self, leg: WebSocketLeg) -> None:
+        self._leg = leg
+
+    def open(self, head: Head, valve: Valve) -> None:
+        self._leg.opened(head, valve)
+
+    def data(self, chunk: bytes, flags: int) -> None:
+        self._leg.send(chunk, flags)
+
+    def end(self, last: Last | None) -> None:
+        self._leg.send_close(last)
+
+    def abort(self, reason: Reason) -> None:
+        self._leg.break_off(reason)
+
+
+class FromPeer(Sink):
+    """Where the lower leg emits."""
+
+    __slots__ = ("_leg",)
+
+    def __init__(self, leg: WebSocketLeg) -> None:
+        self._leg = leg
+
+    def open(self, head: Head, valve: Valve) -> None:
+        self._leg.lower_opened(valve)
+
+    def data(self, chunk: bytes, flags: int) -> None:
+        self._leg.received(chunk)
+
+    def end(self, last: Last | None) -> None:
+        self._leg.lower_ended()
+
+    def abort(self, reason: Reason) -> None:
+        self._leg.lost(reason)
