@@ -227,7 +227,7 @@ class Less(Test):
 
     __slots__ = ("bound", "field")
 
-    def __init__(self, where: Field, bound: float) -> None:
+    def __init__(self, where: Field, bound: int | float) -> None:
         self.field = where
         self.bound = bound
 
@@ -251,7 +251,7 @@ class Range(Test):
 
     __slots__ = ("end", "field", "start")
 
-    def __init__(self, where: Field, start: float, end: float) -> None:
+    def __init__(self, where: Field, start: int | float, end: int | float) -> None:
         self.field = where
         self.start = start
         self.end = end

@@ -137,7 +137,7 @@ class IndexedRun(Run[T]):
 
 
 class RuleTable(Generic[T]):
-    """A rule list, compiled.
+    """A rule list, compiled; another order or other names make another table.
 
     `stale` is the number of names on the list that stood for no rule when it was last looked up; such names
     are passed over.

@@ -87,7 +87,7 @@ def identities(endpoints: tuple[Endpoint, ...]) -> list[str]:
 
 def build_ring(endpoints: tuple[Endpoint, ...]) -> list[tuple[int, int]]:
     """Points and the indexes of their owners, sorted."""
-    scale: float = POINTS
+    scale = float(POINTS)
     total = sum([max(endpoint.weight, 1) for endpoint in endpoints])
     while scale * total > MAX_POINTS:
         scale /= 2
