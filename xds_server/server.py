@@ -101,7 +101,8 @@ class XdsServer:
         self.ledger = ledger or Ledger()
         self._codec = Sotw(identifier)
         self._grace = grace
-        self._snapshot: Snapshot | None = None
+        self.snapshot: Snapshot | None = None
+        """What is served now; None before the store's first."""
         self._conversations: set[_Conversation] = set()
         self._exit = AsyncExitStack()
         self.port = 0
@@ -126,11 +127,12 @@ class XdsServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close all streams with UNAVAILABLE and stop."""
-        await self._exit.__aexit__(kind, error, trace)
+        # Not told of an error in the body, the task group does not wrap it into a group of one.
+        await self._exit.aclose()
 
     async def _watch(self) -> None:
         async for snapshot in self._store.watch():
-            self._snapshot = snapshot
+            self.snapshot = snapshot
             for each in tuple(self._conversations):
                 each.publish(snapshot)
 
@@ -140,7 +142,7 @@ class XdsServer:
 
     def _handler(self, only: ResourceType | None) -> Handler:
         async def converse(requests: AsyncIterator[Request], context: Any) -> None:
-            conversation = _Conversation(Stream(self._snapshot, self.ledger, only))
+            conversation = _Conversation(Stream(self.snapshot, self.ledger, only))
             self._conversations.add(conversation)
             try:
                 async with asyncio.TaskGroup() as tasks:

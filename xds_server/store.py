@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from os import strerror
 from pathlib import Path
+from stat import S_ISREG
 
 from l7mp_mesh.model.errors import Problem
 from xds_server.resources import Loaded, load_files
@@ -18,6 +20,7 @@ COMMON = "_common"
 """Folder beside the files whose content every node gets as well."""
 
 Fingerprint = Mapping[Path, tuple[int, ...]]
+"""What tells a file from a changed one; of what can not be looked at, the error number alone."""
 
 
 class Store(ABC):
@@ -115,12 +118,13 @@ class DirectoryStore(Store):
             return False
         if self._loaded is not None and not self._has_settled(found, now):
             return False
-        loaded = load_files(sorted(found))
+        loaded = load_files(sorted(path for path, mark in found.items() if len(mark) > 1))
+        refused = tuple(_unreadable(path, mark[0]) for path, mark in found.items() if len(mark) == 1)
         if self._look() != found:
             # Written to while it was read: what came out may be half of each.
             return False
         self._loaded = self._seen = found
-        self._take(loaded)
+        self._take(replace(loaded, snapshot=None, problems=refused) if refused else loaded)
         return True
 
     def _has_settled(self, found: Fingerprint, now: float) -> bool:
@@ -133,9 +137,13 @@ class DirectoryStore(Store):
     def _look(self) -> Fingerprint:
         found: dict[Path, tuple[int, ...]] = {}
         for folder in (self._directory, self._directory / COMMON):
-            with suppress(FileNotFoundError, NotADirectoryError):  # nothing there is a state like any other
+            try:
                 for path in folder.iterdir():
                     _note(path, found)
+            except OSError as error:
+                # A folder that is gone is a mishap (an unmounted volume), not a wish to remove everything.
+                if folder == self._directory or not isinstance(error, FileNotFoundError):
+                    found[folder] = (error.errno or 0,)
         return found
 
     def _take(self, loaded: Loaded) -> None:
@@ -163,6 +171,16 @@ class DirectoryStore(Store):
 def _note(path: Path, found: dict[Path, tuple[int, ...]]) -> None:
     if path.name.startswith((".", "#", "_")) or path.suffix not in SUFFIXES:
         return
-    with suppress(FileNotFoundError):  # removed since it was listed, or a dangling link: not there
+    try:
         status = path.stat()
+    except FileNotFoundError:  # removed since it was listed, or a dangling link
+        return
+    except OSError as error:
+        found[path] = (error.errno or 0,)
+        return
+    if S_ISREG(status.st_mode):
         found[path] = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _unreadable(path: Path, number: int) -> Problem:
+    return Problem(str(path), 0, 0, "", f"can not be read: {strerror(number)}")

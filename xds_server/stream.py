@@ -71,7 +71,8 @@ class Stream:
 
     def close(self, why: str) -> None:
         """Note the end of the stream."""
-        self._ledger.record(self.node, Event.CLOSED, detail=why)
+        if self._node is not None:
+            self._ledger.record(self._node, Event.CLOSED, detail=why)
 
     def _identify(self, node: str) -> None:
         if self._node is None:

@@ -35,7 +35,7 @@ class Subscription:
     """One type on one stream."""
 
     __slots__ = ("_answered", "_has_named", "_is_owed", "_is_wildcard", "_may_plead", "_names", "_sent",
-                 "kind", "nonce", "version")  # fmt: skip
+                 "_settled", "kind", "nonce", "version")  # fmt: skip
 
     def __init__(self, kind: ResourceType) -> None:
         self.kind = kind
@@ -50,6 +50,7 @@ class Subscription:
         self._answered = True
         self._may_plead = False
         self._sent: dict[str, str] = {}
+        self._settled: str | None = None
 
     def receive(self, request: Request) -> Verdict:
         """Take in a request. A stale one changes nothing: its names come again with the current nonce."""
@@ -62,7 +63,7 @@ class Subscription:
         if verdict is Verdict.REPEATED and not changed and self._may_plead:
             # Envoy asks once for the endpoints of a cluster it warms; it looks like a second ACK.
             self._may_plead = False
-            self._sent.clear()
+            self.resend(tuple(self._sent))
         return verdict
 
     def _judge(self, request: Request) -> Verdict:
@@ -91,6 +92,8 @@ class Subscription:
             # Absence from a complete response is how the client learns that a name does not exist.
             self._is_owed = True
         self._names, self._is_wildcard = explicit, is_wildcard
+        if changed:
+            self._settled = None
         if not is_wildcard:
             self._sent = {name: version for name, version in self._sent.items() if name in explicit}
         return changed
@@ -99,6 +102,7 @@ class Subscription:
         """Make these due again at their unchanged version, as far as they were sent."""
         for name in names:
             self._sent.pop(name, None)
+        self._settled = None
 
     def allow_plea(self) -> None:
         """From now on one repeated request is answered: see `receive`."""
@@ -109,6 +113,9 @@ class Subscription:
 
         The caller must send what it takes.
         """
+        if collection.version == self._settled:
+            return None
+        self._settled = collection.version
         wanted = self._wanted(collection)
         changed = [each for each in wanted if self._sent.get(each.name) != each.version]
         gone = self._sent.keys() - collection.resources.keys()
@@ -130,4 +137,6 @@ class Subscription:
 
     def changing(self, collection: Collection) -> list[str]:
         """Names whose content the next response would change at the client."""
+        if collection.version == self._settled:
+            return []
         return [each.name for each in self._wanted(collection) if self._sent.get(each.name) != each.version]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -122,6 +123,23 @@ def test_hidden_backup_and_other_files_are_left_alone(bench: Bench, name: str) -
     bench.write(name, "not: [yaml")
     assert not bench.settle()
     assert bench.lines == []
+
+
+def test_a_directory_that_goes_keeps_everything(bench: Bench) -> None:
+    away = bench.directory.rename(bench.directory.with_name("away"))
+    bench.settle()
+    assert bench.clusters == ["a"]
+    assert bench.lines[0] == f"{bench.directory}: can not be read: No such file or directory"
+    away.rename(bench.directory)
+    bench.settle()
+    assert bench.lines[-1] == f"{bench.directory}: good again, and served"
+
+
+def test_what_is_no_regular_file_is_left_alone(bench: Bench) -> None:
+    (bench.directory / "folder.yaml").mkdir()
+    os.mkfifo(bench.directory / "pipe.yaml")
+    (bench.directory / "dangling.yaml").symlink_to("nowhere")
+    assert not bench.settle()
 
 
 def test_touching_a_file_changes_no_version(bench: Bench) -> None:
