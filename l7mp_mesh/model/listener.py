@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from l7mp_mesh.model.options import Seconds
 from l7mp_mesh.model.protocol import ProtocolUse
 
 
@@ -33,7 +34,7 @@ class ReplyStyle(Enum):
 class ListenerOptions:
     """What is the same for every protocol."""
 
-    track: float = 0.0
+    track: Seconds = 0.0
     """Seconds for which ended sessions stay in the inventory."""
     on_change: OnChange = OnChange.REROUTE
     reply: ReplyStyle = ReplyStyle.L7MP

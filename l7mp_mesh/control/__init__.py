@@ -1,0 +1,1 @@
+"""Configuration languages, and the store they all write to."""
