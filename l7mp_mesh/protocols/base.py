@@ -18,6 +18,11 @@ def no_layers(_options: Any, _environment: Environment) -> tuple[Layer, ...]:
     return ()
 
 
+def no_port(_options: Any) -> int | None:
+    """For protocols without ports."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ListenerRole:
     """How a listener of a protocol is made: an acceptor at the bottom, layers above it, lowest first.
@@ -43,6 +48,8 @@ class ClusterRole:
     is_virtual: bool = False
     """Lives inside the proxy: has no endpoints."""
     is_retriable: bool = True
+    default_port: Callable[[Any], int | None] = no_port
+    """Port of endpoints that have none of their own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,11 @@ from l7mp_mesh.ports.upstream import Connector
 from l7mp_mesh.protocols.tcp.options import BindOptions, TcpClusterOptions
 
 
-def port_of(endpoint: Endpoint, default: int | None) -> int:
-    """The endpoint's own port, or the cluster's. Raises ConnectFailed when there is neither."""
-    port = default if endpoint.port is None else endpoint.port
-    if port is None:
+def port_of(endpoint: Endpoint) -> int:
+    """The endpoint's port (the cluster filled in its own). Raises ConnectFailed without one."""
+    if endpoint.port is None:
         raise ConnectFailed(Reason.CONNECT_FAILED, f'endpoint "{endpoint.name}" has no port')
-    return port
+    return endpoint.port
 
 
 def local_end(options: BindOptions | None) -> tuple[str, int] | None:
@@ -31,8 +30,7 @@ class TcpConnector(Connector):
 
     def __init__(self, options: TcpClusterOptions, environment: Environment) -> None:
         del environment
-        self._port = options.port
         self._local = local_end(options.bind)
 
     async def connect(self, endpoint: Endpoint, attributes: Attributes) -> Leg:
-        return await dial.tcp(endpoint.address, port_of(endpoint, self._port), self._local)
+        return await dial.tcp(endpoint.address, port_of(endpoint), self._local)

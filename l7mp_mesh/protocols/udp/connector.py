@@ -21,13 +21,11 @@ class UdpConnector(Connector):
 
     def __init__(self, options: UdpClusterOptions, environment: Environment) -> None:
         self._clock = environment.clock
-        connect = options.connect
-        self._port = connect.port if connect is not None and connect.port is not None else options.port
         self._local = local_end(options.bind)
 
     async def connect(self, endpoint: Endpoint, attributes: Attributes) -> Leg:
         leg = UdpLeg(self._clock)
-        leg.driver = await dial.udp(endpoint.address, port_of(endpoint, self._port), self._local, leg)
+        leg.driver = await dial.udp(endpoint.address, port_of(endpoint), self._local, leg)
         return leg
 
 

@@ -73,3 +73,8 @@ class UdpClusterOptions:
     connect: ConnectOptions | None = field(
         default=None, metadata=option(doc="Accepted as in the concept document; `port` there wins.")
     )
+
+    @property
+    def endpoint_port(self) -> int | None:
+        """Port of endpoints that have none of their own."""
+        return self.connect.port if self.connect is not None and self.connect.port else self.port

@@ -1,0 +1,1 @@
+"""Model in, running objects out: the only place where plug-ins meet."""

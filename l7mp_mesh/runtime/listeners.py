@@ -1,0 +1,68 @@
+"""Running listeners: bind, serve, replace, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from l7mp_mesh.model.errors import ConfigError
+from l7mp_mesh.model.listener import Listener
+from l7mp_mesh.ports.attributes import Attributes
+from l7mp_mesh.ports.environment import Environment
+from l7mp_mesh.ports.layer import Accept, Acceptor
+from l7mp_mesh.ports.leg import Leg
+from l7mp_mesh.protocols.base import Protocol
+from l7mp_mesh.session.source import Source
+
+
+class ListenerRun:
+    """One listener: its acceptor, the layers above it, and what its sessions have in common.
+
+    `source` may be exchanged while it runs: new sessions get the new one.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        protocols: Mapping[str, Protocol],
+        environment: Environment,
+        begin: Callable[[Leg, Attributes, Source], None],
+    ) -> None:
+        self.source = source
+        self._begin = begin
+        use = source.listener.protocol
+        row = protocols.get(use.name)
+        if row is None or row.listener is None:
+            raise ConfigError("spec.protocol", f'"{use.name}" is no protocol of listeners')
+        role = row.listener
+        self.acceptor: Acceptor = role.acceptor(use.options, source.listener.name, environment)
+        accept: Accept = self._accepted
+        for layer in reversed(role.layers(use.options, environment)):
+            accept = partial(_through, layer.accept, accept)
+        self._accept = accept
+
+    @property
+    def listener(self) -> Listener:
+        """The configuration in force."""
+        return self.source.listener
+
+    async def bind(self) -> None:
+        """Take the address. Raises BindFailed."""
+        await self.acceptor.bind()
+
+    async def serve(self) -> None:
+        """Begin to emit sessions."""
+        await self.acceptor.serve(self._accept)
+
+    def stop(self) -> None:
+        """Release the address; sessions live on."""
+        self.acceptor.stop()
+
+    def _accepted(self, leg: Leg, attributes: Attributes) -> None:
+        self._begin(leg, attributes, self.source)
+
+
+def _through(
+    layer: Callable[[Leg, Attributes, Accept], None], accept: Accept, leg: Leg, attributes: Attributes
+) -> None:
+    layer(leg, attributes, accept)
