@@ -25,7 +25,8 @@ StageMaker: TypeAlias = Callable[[Attributes], Stage]
 def load(target: str, params: FrozenObject = FrozenObject()) -> StageMaker:
     """Import `target` and check that `params` fit its constructor.
 
-    The result raises ConnectFailed(TRANSFORM_FAULT) when the class can not be built for a session. Raises ConfigError with the path inside the transform's parameters ("target", "params").
+    The result raises ConnectFailed(TRANSFORM_FAULT) when the class can not be built for a session. Raises
+    ConfigError with the path inside the transform's parameters ("target", "params").
     """
     made = find(target)
     check_arguments(target, made, params)
