@@ -14,9 +14,12 @@ CARRIED = ("rulelists", "rules", "routes", "transforms")
 """Lists of named objects that come along with a listener."""
 KEYS = frozenset({"listeners", "clusters", *CARRIED})
 """Top-level fields that make a file a native one."""
-ANY_ADDRESS = "0.0.0.0"
-"""What a listener without an address binds to."""
-HIGHEST_PORT = 0xFFFF
+KEPT_OUT = {
+    "admin": "every proxy has its own; it is not served",
+    "endpoints": "not served: an endpoint belongs into its cluster",
+    "resources": "Envoy's resources and native objects go into different files",
+}
+"""Top-level fields that can not stand in a native file here, and why."""
 
 _TYPE = "type.googleapis.com/"
 Objects = dict[str, Json]
@@ -25,7 +28,7 @@ Objects = dict[str, Json]
 def carried_resources(file: Objects) -> Iterator[tuple[str, Objects]]:
     """Path of each native listener and cluster of a file, and the Envoy resource that carries it.
 
-    Raises ApiError with the native path.
+    The file was decoded without errors; where its text still surprises, ApiError is raised with its path.
     """
     named = {key: _named(file, key) for key in CARRIED}
     for path, name, cluster in _objects(file, "clusters"):
@@ -74,10 +77,10 @@ def _listener(path: str, name: str, listener: Objects, named: dict[str, dict[str
     spec = listener.get("spec")
     if not isinstance(spec, dict):
         raise ApiError(f"{path}.spec", f"expected an object, got {spec!r}")
-    address = _address(f"{path}.spec", spec)
+    address = _address(spec)
     config = _without(listener, "name")
     if address:
-        config["spec"] = _without(spec, "port", "address")
+        config["spec"] = _without(spec, "port", "address", "filename")
     typed: Objects = {"@type": f"{_TYPE}l7mp.mesh.v1.Listener", "config": config}
     needed = _needed(config, named)
     for key in CARRIED:
@@ -89,21 +92,21 @@ def _listener(path: str, name: str, listener: Objects, named: dict[str, dict[str
         "name": name,
         "filter_chains": [{"filters": [{"name": "l7mp.mesh.v1.Listener", "typed_config": typed}]}],
     }
-    return resource | address
+    return resource | ({"address": address} if address else {})
 
 
-def _address(path: str, spec: Objects) -> Objects:
-    """The Envoy address of a listener that has a port; others (UNIX, say) keep theirs in their spec."""
-    port = spec.get("port")
-    if port is None:
-        return {}
-    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= HIGHEST_PORT:
-        raise ApiError(f"{path}.port", f"expected a port in 0..65535, got {port!r}")
-    address = spec.get("address", ANY_ADDRESS)
-    if not isinstance(address, str):
-        raise ApiError(f"{path}.address", f"expected an IP address, got {address!r}")
-    protocol = "UDP" if "UDP" in str(spec.get("protocol")).upper() else "TCP"
-    return {"address": {"socket_address": {"protocol": protocol, "address": address, "port_value": port}}}
+def _address(spec: Objects) -> Objects:
+    """The Envoy address of a listener that says address and port; others keep what they say in their spec.
+
+    Without an address a listener binds them all, of both families, for which Envoy has no single word.
+    """
+    match spec:
+        case {"address": str(address), "port": int(port)}:
+            protocol = "UDP" if "UDP" in str(spec.get("protocol")).upper() else "TCP"
+            return {"socket_address": {"protocol": protocol, "address": address, "port_value": port}}
+        case {"filename": str(path)}:
+            return {"pipe": {"path": path}}
+    return {}
 
 
 def _needed(config: Json, named: dict[str, dict[str, Objects]]) -> set[tuple[str, str]]:

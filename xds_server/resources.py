@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from l7mp_mesh.api import ApiError, Json, message
-from l7mp_mesh.control.native.source import Format, Source, parse
+from l7mp_mesh.control.native import Decoder, Format, Source, Vocabulary, installed, parse
 from l7mp_mesh.model.errors import Problem
 from xds_server import native
 from xds_server.envoy import resource_from_json
@@ -29,7 +29,7 @@ class Loaded:
     problems: tuple[Problem, ...] = ()
     """What must be mended."""
     warnings: tuple[Problem, ...] = ()
-    """What is served all the same: references to what no file defines."""
+    """What is served all the same: fields nobody knows, references to what no file defines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +43,30 @@ class Located:
     column: int
 
 
-def load_files(files: Iterable[Path]) -> Loaded:
-    """Read all files. Every file is read whatever is wrong with the others."""
+def load_files(files: Iterable[Path], vocabulary: Callable[[], Vocabulary] = installed) -> Loaded:
+    """Read all files. Every file is read whatever is wrong with the others.
+
+    `vocabulary` is asked for when the first native object is met.
+    """
     problems: list[Problem] = []
     found: list[Located] = []
     for path in files:
-        found += _File(path, problems).resources()
+        found += _File(path, problems, vocabulary).resources()
     problems += _duplicates(found)
-    if problems:
-        return Loaded(None, tuple(problems))
+    warnings = tuple(each for each in problems if each.is_warning)
+    if len(problems) > len(warnings):
+        return Loaded(None, tuple(each for each in problems if not each.is_warning), warnings)
     snapshot = Snapshot(each.resource for each in found)
-    return Loaded(snapshot, warnings=tuple(_dangling(snapshot, found)))
+    return Loaded(snapshot, warnings=(*warnings, *_dangling(snapshot, found)))
 
 
 class _File:
     """One file; what is wrong with it is added to `problems`."""
 
-    def __init__(self, path: Path, problems: list[Problem]) -> None:
+    def __init__(self, path: Path, problems: list[Problem], vocabulary: Callable[[], Vocabulary]) -> None:
         self._path = path
         self._problems = problems
+        self._vocabulary = vocabulary
         self._source: Source = parse("", str(path))
 
     def resources(self) -> list[Located]:
@@ -82,9 +87,11 @@ class _File:
         match value:
             case {"@type": str(url)} if not url.endswith(f"/{RESPONSE}"):
                 yield from self._resource("", value)
-            case dict() if "resources" in value or not native.KEYS.isdisjoint(value):
+            case dict() if not native.KEYS.isdisjoint(value):
+                if self._is_sound(value):
+                    yield from self._native(value)
+            case dict() if "resources" in value:
                 yield from self._listed(value)
-                yield from self._native(value)
             case _:
                 keys = ", ".join(sorted(native.KEYS))
                 self._problem("", f"expected an object with `resources`, or native objects ({keys})")
@@ -92,16 +99,23 @@ class _File:
     def _listed(self, value: dict[str, Json]) -> Iterator[Located]:
         known = {field.name for field in message(RESPONSE).DESCRIPTOR.fields}
         known |= {field.json_name for field in message(RESPONSE).DESCRIPTOR.fields} | {"@type"}
-        for key in value.keys() - known - native.KEYS:
-            self._problem(
-                key, f"unknown field; beside `resources` there may be {', '.join(sorted(native.KEYS))}"
-            )
+        for key in sorted(value.keys() - known):
+            self._problem(key, "unknown field beside `resources`")
         items = value.get("resources") or []
         if not isinstance(items, list):
             self._problem("resources", "expected a list of objects with '@type'")
             return
         for index, item in enumerate(items):
             yield from self._resource(f"resources[{index}]", item)
+
+    def _is_sound(self, value: dict[str, Json]) -> bool:
+        """Whether the native decoder takes the file; names are late-bound, and not looked up."""
+        before = len(self._problems)
+        for key in native.KEPT_OUT.keys() & value.keys():
+            self._problem(key, native.KEPT_OUT[key])
+        if len(self._problems) == before:
+            self._problems += Decoder(self._vocabulary()).part(self._source).problems
+        return all(each.is_warning for each in self._problems[before:])
 
     def _native(self, value: dict[str, Json]) -> Iterator[Located]:
         try:

@@ -9,7 +9,7 @@ from argparse import Namespace
 
 from xds_server.ledger import Entry, Event, Ledger
 from xds_server.server import BindFailed, XdsServer
-from xds_server.store import DirectoryStore
+from xds_server.store import DirectoryStore, Pace
 
 
 async def serve(options: Namespace) -> int:
@@ -18,7 +18,7 @@ async def serve(options: Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     console = Console(is_json=options.output == "json", is_verbose=options.verbose)
-    store = DirectoryStore(options.dir, console.note, interval=options.interval, debounce=options.debounce)
+    store = DirectoryStore(options.dir, console.note, Pace(options.interval, options.debounce))
     try:
         async with XdsServer(store, options.grpc, ledger=Ledger(console.show)) as server:
             host = options.grpc.rpartition(":")[0]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os import strerror
 from pathlib import Path
 from stat import S_ISREG
 
+from l7mp_mesh.control.native import Vocabulary, installed
 from l7mp_mesh.model.errors import Problem
 from xds_server.resources import Loaded, load_files
 from xds_server.snapshot import Snapshot
@@ -59,6 +60,21 @@ def _seconds() -> float:
     return datetime.now(UTC).timestamp()
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a directory is watched; seconds."""
+
+    interval: float = 0.2
+    """Between two looks at the files."""
+    debounce: float = 0.1
+    """For which changed files must stay the same before they are read."""
+    patience: float = 10.0
+    """After which files that keep changing are read all the same."""
+
+
+DEFAULT_PACE = Pace()
+
+
 class DirectoryStore(Store):
     """The files of a directory, read again when they change.
 
@@ -71,23 +87,17 @@ class DirectoryStore(Store):
         self,
         directory: Path,
         report: Callable[[str], None] = print,
+        pace: Pace = DEFAULT_PACE,
         *,
-        interval: float = 0.2,
-        debounce: float = 0.1,
-        patience: float = 10.0,
         now: Callable[[], float] = _seconds,
+        vocabulary: Callable[[], Vocabulary] = installed,
     ) -> None:
-        """`report` gets one line per problem, warning and recovery.
-
-        A change is read when the files stayed the same for `debounce` seconds, or kept changing for
-        `patience`; they are looked at every `interval`.
-        """
+        """`report` gets one line per problem, warning and recovery; `vocabulary`: the native protocols."""
         self._directory = directory
         self._report = report
-        self._interval = interval
-        self._debounce = debounce
-        self._patience = patience
+        self._pace = pace
         self._now = now
+        self._vocabulary = vocabulary
         self._loaded: Fingerprint | None = None
         self._seen: Fingerprint | None = None
         self._seen_at = 0.0
@@ -107,7 +117,9 @@ class DirectoryStore(Store):
             if self.snapshot is not None and self.snapshot != yielded:
                 yielded = self.snapshot
                 yield yielded
-            await asyncio.sleep(self._interval if self._seen == self._loaded else self._debounce / 2)
+            await asyncio.sleep(
+                self._pace.interval if self._seen == self._loaded else self._pace.debounce / 2
+            )
 
     def scan(self) -> bool:
         """Look at the directory once; read it if it changed and settled. Returns whether it was read."""
@@ -118,7 +130,7 @@ class DirectoryStore(Store):
             return False
         if self._loaded is not None and not self._has_settled(found, now):
             return False
-        loaded = load_files(sorted(path for path, mark in found.items() if len(mark) > 1))
+        loaded = load_files(sorted(path for path, mark in found.items() if len(mark) > 1), self._vocabulary)
         refused = tuple(_unreadable(path, mark[0]) for path, mark in found.items() if len(mark) == 1)
         if self._look() != found:
             # Written to while it was read: what came out may be half of each.
@@ -132,7 +144,7 @@ class DirectoryStore(Store):
             self._unstable_since = now
         if found != self._seen:
             self._seen, self._seen_at = found, now
-        return now - self._seen_at >= self._debounce or now - self._unstable_since >= self._patience
+        return now - self._seen_at >= self._pace.debounce or now - self._unstable_since >= self._pace.patience
 
     def _look(self) -> Fingerprint:
         found: dict[Path, tuple[int, ...]] = {}

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from support.vocabulary import VOCABULARY
 from support.xds_probe import CLUSTER, ENDPOINTS, LISTENER
 
 from l7mp_mesh import api
@@ -15,7 +16,7 @@ from xds_server.snapshot import Resource
 NATIVE = """\
 listeners:
 - name: udp
-  spec: {protocol: UDP, port: 15000, options: {mode: server}}
+  spec: {protocol: UDP, port: 15000, address: 127.0.0.1, options: {mode: server}}
   rules: rl
 - name: unix
   spec: {protocol: UnixDomainSocket, filename: /tmp/x}
@@ -40,7 +41,7 @@ clusters:
 def load(tmp_path: Path, content: str, name: str = "f.yaml") -> Loaded:
     path = tmp_path / name
     path.write_text(content)
-    return load_files([path])
+    return load_files([path], lambda: VOCABULARY)
 
 
 def problems(loaded: Loaded, tmp_path: Path) -> list[str]:
@@ -82,12 +83,17 @@ def content(resource: Resource) -> dict[str, api.Json]:
             f'resources:\n- "@type": {CLUSTER}\n  name: a\n  nome: b\n- {{"@type": {CLUSTER}}}\n',
             ["f.yaml:4:3: resources[0].nome: ", "f.yaml:5:3: resources[1].name: expected the name"],
         ),
-        ("listeners:\n- name: x\n", ["f.yaml:2:3: listeners[0].spec: expected an object"]),
         (
-            "listeners:\n- name: x\n  spec:\n    port: 70000\n",
-            ["f.yaml:4:5: listeners[0].spec.port: expected a port in 0..65535, got 70000"],
+            "listeners:\n- name: x\n  rules: []\n",
+            ["f.yaml:2:3: listeners[0].spec: Property spec is required"],
         ),
-        ("clusters:\n- spec: {}\n", ["f.yaml:2:3: clusters[0].name: expected a name"]),
+        ("resources: []\nclusters: []\n", ["f.yaml:1:1: resources: Envoy's resources and native objects go"]),
+        ("clusters: []\nadmin: {}\n", ["f.yaml:2:1: admin: every proxy has its own"]),
+        (
+            "listeners:\n- name: x\n  rules: []\n  spec:\n    protocol: UDP\n    port: 70000\n",
+            ["f.yaml:6:11: listeners[0].spec.port: "],
+        ),
+        ("clusters:\n- spec: {protocol: Echo}\n", ["f.yaml:2:3: clusters[0].name: "]),
     ],
 )
 def test_a_problem_is_told_with_its_place_and_path(tmp_path: Path, text: str, expected: list[str]) -> None:
@@ -140,7 +146,7 @@ def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
 def test_a_native_listener_travels_with_what_it_leads_to(tmp_path: Path) -> None:
     value = content(only(load(tmp_path, NATIVE), LISTENER, "udp"))
     assert value["address"] == {
-        "socket_address": {"protocol": "UDP", "address": "0.0.0.0", "port_value": 15000}
+        "socket_address": {"protocol": "UDP", "address": "127.0.0.1", "port_value": 15000}
     }
     typed = value["filter_chains"][0]["filters"][0]["typed_config"]  # type: ignore[call-overload,index]
     assert typed == {
@@ -153,12 +159,20 @@ def test_a_native_listener_travels_with_what_it_leads_to(tmp_path: Path) -> None
     }
 
 
-def test_a_listener_without_a_port_keeps_its_address_in_its_spec(tmp_path: Path) -> None:
+def test_a_unix_listener_has_a_pipe_for_its_address(tmp_path: Path) -> None:
     value = content(only(load(tmp_path, NATIVE), LISTENER, "unix"))
+    assert value["address"] == {"pipe": {"path": "/tmp/x"}}
+    typed = value["filter_chains"][0]["filters"][0]["typed_config"]  # type: ignore[call-overload,index]
+    assert typed["config"]["spec"] == {"protocol": "UnixDomainSocket"}
+    assert "rulelists" not in typed
+
+
+def test_a_listener_without_an_address_keeps_its_port_in_its_spec(tmp_path: Path) -> None:
+    text = NATIVE.replace("address: 127.0.0.1, options", "options")
+    value = content(only(load(tmp_path, text), LISTENER, "udp"))
     assert "address" not in value
     typed = value["filter_chains"][0]["filters"][0]["typed_config"]  # type: ignore[call-overload,index]
-    assert typed["config"]["spec"] == {"protocol": "UnixDomainSocket", "filename": "/tmp/x"}
-    assert "rulelists" not in typed
+    assert typed["config"]["spec"]["port"] == 15000
 
 
 def test_a_native_cluster_is_carried_in_its_cluster_type(tmp_path: Path) -> None:

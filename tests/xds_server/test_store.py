@@ -12,7 +12,7 @@ import pytest
 from support.xds_probe import CLUSTER, LISTENER, until
 
 from xds_server.snapshot import Snapshot
-from xds_server.store import DirectoryStore, MemoryStore
+from xds_server.store import DirectoryStore, MemoryStore, Pace
 
 HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
@@ -216,7 +216,7 @@ async def collect(watch: AsyncIterator[Snapshot], into: list[Snapshot]) -> None:
 def test_a_watched_directory_yields_each_change_of_content(tmp_path: Path) -> None:
     async def scenario() -> None:
         (tmp_path / "a.yaml").write_text(text("a"))
-        store = DirectoryStore(tmp_path, interval=0.01, debounce=0.01)
+        store = DirectoryStore(tmp_path, pace=Pace(0.01, 0.01))
         seen: list[Snapshot] = []
         watching = asyncio.ensure_future(collect(store.watch(), seen))
         await until(lambda: len(seen) == 1)
