@@ -1,0 +1,63 @@
+"""What a session holds of one exchange with a client: its leg, and the valve of the request body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from l7mp_mesh.pipe.head import RequestHead
+from l7mp_mesh.pipe.kind import Kind
+from l7mp_mesh.pipe.reason import Reason
+from l7mp_mesh.pipe.verbs import OPEN_VALVE, Sink, Valve
+from l7mp_mesh.ports.leg import Leg
+from l7mp_mesh.protocols.http1.codec_body import BodyValve
+from l7mp_mesh.protocols.http1.codec_response import ResponseSink
+
+if TYPE_CHECKING:
+    from l7mp_mesh.protocols.http1.codec import ServerCodec
+
+
+class RequestValve(BodyValve):
+    """Valve of a request body; its opening invites a client that waits for 100 (Continue)."""
+
+    __slots__ = ("_codec",)
+
+    def __init__(self, lower: Valve, codec: ServerCodec) -> None:
+        super().__init__(lower)
+        self._codec: ServerCodec | None = codec
+
+    def resume(self) -> None:
+        super().resume()
+        if self.held == 0 and self._codec is not None:
+            self._codec.invite()
+
+    def let_go(self) -> None:
+        self._codec = None
+        super().let_go()
+
+
+class ExchangeLeg(Leg):
+    """One request and its response, as the session sees them."""
+
+    __slots__ = ("_codec", "_head", "_response")
+
+    kind = Kind.EXCHANGE
+
+    def __init__(self, codec: ServerCodec, head: RequestHead, response: ResponseSink) -> None:
+        self._codec = codec
+        self._head = head
+        self._response = response
+
+    @property
+    def sink(self) -> Sink:
+        return self._response
+
+    def start(self, into: Sink) -> None:
+        if self._response.is_linked:
+            self._codec.start(self._head, into)
+        else:
+            into.open(self._head, OPEN_VALVE)
+            into.abort(Reason.DOWNSTREAM_RESET)
+
+    def close(self, reason: Reason) -> None:
+        if self._response.is_linked:
+            self._codec.close(reason)
