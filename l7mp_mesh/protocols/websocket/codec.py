@@ -2,7 +2,7 @@
 
     WAITING ─open─▶ OPEN ─our close frame─▶ CLOSING ─the peer's─▶ CLOSED
                     OPEN ─the peer's close frame, answered at once─▶ PEER_CLOSED ─end, deadline─▶ CLOSED
-      any ─abort, error, close()─▶ CLOSED (what was written is flushed)
+      any ─abort, error, close()─▶ CLOSED (what was written is flushed, see `_finish`)
 
 A downstream leg is WAITING until the session opens its sink: only then is 101 written, so a session that
 fails before can still answer with an HTTP error. An upstream leg is OPEN from its handshake on, and keeps
@@ -19,7 +19,7 @@ from websockets.protocol import CLIENT, SERVER
 from l7mp_mesh.pipe.head import STREAM_HEAD, Head, Last, StreamHead
 from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.pipe.relay import Relay
-from l7mp_mesh.pipe.verbs import DISCARD, Sink, Valve
+from l7mp_mesh.pipe.verbs import DISCARD, OPEN_VALVE, Sink, Valve
 from l7mp_mesh.ports.clock import Clock, Handle
 from l7mp_mesh.ports.leg import Kind, Leg
 from l7mp_mesh.protocols.websocket.codec_frames import Frames, close_code, wire_close
@@ -27,6 +27,9 @@ from l7mp_mesh.protocols.websocket.codec_handshake import Handshake, WebSocketHe
 
 CLOSE_TIMEOUT = 5.0
 """Seconds for the peer to answer a close frame, and for a session to let go of a peer that said goodbye."""
+
+LINGER_TIME = 1.0
+"""Seconds for which a peer that was cut off may go on sending, so that it can read why."""
 
 Early: TypeAlias = bytes | Reason | None
 """What a server said before the leg was started: bytes, an abort, or (None) an end."""
@@ -58,6 +61,7 @@ class WebSocketLeg(Leg):
         "_has_said_end",
         "_head",
         "_into",
+        "_is_quiet",
         "_lower",
         "_sink",
         "_source",
@@ -79,6 +83,7 @@ class WebSocketLeg(Leg):
         self._source = Relay()
         self._writable = Relay()
         self._has_said_end = False
+        self._is_quiet = False
         self._early: list[Early] | None = [] if handshake is None else None
         self._deadline: Handle | None = None
 
@@ -92,6 +97,8 @@ class WebSocketLeg(Leg):
         return self._writable
 
     def start(self, into: Sink) -> None:
+        if self._state is State.CLOSED:
+            return
         self._into = into
         if self._handshake is not None:
             self._lower.start(FromPeer(self))
@@ -143,6 +150,8 @@ class WebSocketLeg(Leg):
         if self._state is State.WAITING:
             self._lower.sink.abort(reason)
             self._state = State.CLOSING
+            # The reply is the exchange's to deliver: it lingers by itself.
+            self._is_quiet = True
         self._say_goodbye(reason)
         self._finish(reason)
 
@@ -178,8 +187,11 @@ class WebSocketLeg(Leg):
         """The peer's half of the connection is over; a WebSocket has no halves."""
         if self._early is not None:
             self._early.append(None)
+        elif self._state is State.CLOSED:
+            self._close_lower()
         elif self._state is State.CLOSING:
             # It was told to close and did, if without the courtesy of a close frame.
+            self._is_quiet = True
             self._end(None)
         else:
             self.lost(Reason.UPSTREAM_RESET if self._handshake is None else Reason.DOWNSTREAM_RESET)
@@ -188,10 +200,14 @@ class WebSocketLeg(Leg):
         """The connection is gone without a closing handshake."""
         if self._early is not None:
             self._early.append(reason)
-        elif not self._has_said_end:
-            self._abort(reason)
-        else:
+            return
+        self._is_quiet = True
+        if self._state is State.CLOSED:
+            self._close_lower()
+        elif self._has_said_end:
             self._finish(reason)
+        else:
+            self._abort(reason)
 
     def _peer_closed(self, last: Last) -> None:
         if self._state is State.CLOSING:
@@ -204,21 +220,17 @@ class WebSocketLeg(Leg):
             self._into.end(last)
 
     def _end(self, last: Last | None) -> None:
-        into, has_said_end = self._into, self._has_said_end
-        self._has_said_end = True
+        into, self._has_said_end = self._into, True
         self._finish(Reason.OK)
-        if not has_said_end:
-            into.end(last)
+        into.end(last)
 
     def _abort(self, reason: Reason) -> None:
-        into, has_said_end = self._into, self._has_said_end
-        self._has_said_end = True
+        into, self._has_said_end = self._into, True
         self._finish(reason)
-        if not has_said_end:
-            into.abort(reason)
+        into.abort(reason)
 
     def _expired(self) -> None:
-        self._deadline = None
+        self._is_quiet = True
         if self._state is State.PEER_CLOSED:
             into = self._into
             self._finish(Reason.OK)
@@ -246,23 +258,39 @@ class WebSocketLeg(Leg):
             self._deadline = self._clock.call_at(self._clock.now() + CLOSE_TIMEOUT, self._expired)
 
     def _finish(self, reason: Reason) -> None:
-        """Close the lower leg and forget everybody; once an answer is out, it is flushed before."""
-        if self._state is not State.WAITING:
+        """End the WebSocket and forget everybody.
+
+        Once 101 is out, what was written is flushed. A peer that did not close by itself and may still be
+        sending is given a moment before the connection goes: closing at once would make the kernel send a
+        reset, and the peer lose the close frame it has not yet read.
+        """
+        before = self._state
+        if before is State.CLOSED:
+            return
+        if before is not State.WAITING:
             self._flush()
-        before, self._state = self._state, State.CLOSED
+        self._state = State.CLOSED
         self._into = DISCARD
         self._early = None
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-        match before:
-            case State.CLOSED:
-                pass
-            case State.WAITING:
-                self._lower.close(reason)
-            case _:
-                self._lower.sink.end(None)
-                self._lower.close(Reason.OK)
+        self._source.attach(OPEN_VALVE)
+        self._stop_timer()
+        if before is State.WAITING:
+            self._lower.close(reason)
+            return
+        self._lower.sink.end(None)
+        if self._is_quiet or self._frames.closed is not None:
+            self._close_lower()
+        else:
+            self._deadline = self._clock.call_at(self._clock.now() + LINGER_TIME, self._close_lower)
+
+    def _close_lower(self) -> None:
+        self._stop_timer()
+        self._lower.close(Reason.OK)
+
+    def _stop_timer(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None:
+            deadline.cancel()
 
 
 class ToPeer(Sink):

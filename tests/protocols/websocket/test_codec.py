@@ -11,7 +11,7 @@ from l7mp_mesh.pipe.headers import Headers
 from l7mp_mesh.pipe.kind import Kind
 from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.pipe.verbs import OPEN_VALVE, TEXT
-from l7mp_mesh.protocols.websocket.codec import CLOSE_TIMEOUT, FromPeer, WebSocketLeg
+from l7mp_mesh.protocols.websocket.codec import CLOSE_TIMEOUT, LINGER_TIME, FromPeer, WebSocketLeg
 from l7mp_mesh.protocols.websocket.codec_handshake import Handshake, WebSocketHead
 
 REQUEST = RequestHead(b"GET", b"/", b"h", Headers(), upgrade=b"websocket")
@@ -175,9 +175,31 @@ def test_an_aborted_session_says_goodbye_before_it_closes(reason: Reason, code: 
     ws = Downstream()
     ws.leg.sink.abort(reason)
     assert ws.wrote == [b"\x88\x02" + code.to_bytes(2, "big"), "end"]
-    assert ws.lower.closed is Reason.OK
     ws.lower.into.data(masked(Opcode.TEXT, b"x"), 0)
+    ws.lower.into.data(masked(Opcode.CLOSE, b""), 0)
+    assert ws.lower.closed is None
+    ws.lower.into.end(None)
+    assert ws.lower.closed is Reason.OK
     assert ws.session.log == [("open",)]
+
+
+def test_a_peer_that_was_cut_off_has_a_moment_to_read_why() -> None:
+    ws = Downstream()
+    ws.session.valve.pause()
+    ws.leg.sink.abort(Reason.UPSTREAM_RESET)
+    assert ws.reading.held == 0
+    ws.clock.advance(LINGER_TIME - 0.1)
+    assert ws.lower.closed is None
+    ws.clock.advance(0.2)
+    assert ws.lower.closed is Reason.OK
+
+
+def test_a_leg_that_was_closed_before_its_start_stays_silent() -> None:
+    leg, _, _ = upstream()
+    session = Recorder()
+    leg.close(Reason.DELETED)
+    leg.start(session)
+    assert session.log == []
 
 
 def test_a_closed_leg_says_goodbye_and_is_silent() -> None:
@@ -196,20 +218,18 @@ def test_a_protocol_error_is_answered_and_aborts_the_session() -> None:
     assert ws.session.log == [("open",), b"ok", ("abort", Reason.DOWNSTREAM_PROTOCOL)]
     assert isinstance(ws.wrote[0], bytes)
     assert ws.wrote[0][2:4] == b"\x03\xef"
+    ws.lower.into.abort(Reason.DOWNSTREAM_RESET)
     assert ws.lower.closed is Reason.OK
 
 
 def test_an_answer_given_in_the_turn_of_a_close_is_dropped() -> None:
-    ws = Downstream()
-    echo = ws.leg.sink
-
     class Echoing(Recorder):
         def data(self, chunk: bytes, flags: int) -> None:
             super().data(chunk, flags)
             echo.data(chunk, flags)
 
     lower = PlayedLeg(Kind.EXCHANGE)
-    leg = WebSocketLeg(lower, ws.clock, 1000, Handshake(KEY, []))
+    leg = WebSocketLeg(lower, FakeClock(), 1000, Handshake(KEY, []))
     session = Echoing()
     echo = leg.sink
     leg.start(session)
