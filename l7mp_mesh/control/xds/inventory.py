@@ -156,15 +156,14 @@ class Inventory:
             del shelf.held[name]
         return self._change(type_, ())
 
-    def settle(self, change: Change, outcome: Outcome) -> None:
-        """Note what the store has taken of `change`."""
+    def settle(self, change: Change, in_force: Mapping[Key, Object]) -> None:
+        """Note what the store has taken of `change`; what it has not is tried again with the next one."""
         applied = self._shelves[change.type].applied
-        rejected = {rejection.key for rejection in outcome.rejections}
-        if not outcome.applied:
-            return
-        for key in change.update.removals - rejected:
+        for key in change.update.removals:
             applied.pop(key, None)
-        applied.update({key: value for key, value in change.update.upserts.items() if key not in rejected})
+        for key, value in change.update.upserts.items():
+            if in_force.get(key) == value:
+                applied[key] = value
 
     def _translated(self, type_: ResourceType, name: str, raw: bytes, value: api.Proto) -> Held:
         shelf = self._shelves[type_]

@@ -177,10 +177,10 @@ class XdsSource(ConfigSource):
             return change
         try:
             async with asyncio.timeout(APPLY):
-                outcome = await store.apply(change.update)
+                outcome = await store.apply(_own(change, store))
         except TimeoutError:
             outcome = Outcome(applied=False)
-        self._inventory.settle(change, outcome)
+        self._inventory.settle(change, store.snapshot.objects)
         if not outcome.applied and not outcome.rejections:
             refusal = Refusal("*", "", "the update was not applied")
             return replace(change, refusals=(*change.refusals, refusal))
@@ -227,6 +227,12 @@ class XdsSource(ConfigSource):
             await over.wait()
         finally:
             timer.cancel()
+
+
+def _own(change: Change, store: Store) -> Update:
+    """The update without removals of what another type of resource has taken over."""
+    kept = {key for key in change.update.removals if store.owner(key) not in (None, change.type.source)}
+    return replace(change.update, removals=change.update.removals - kept)
 
 
 def _serialize(request: Message) -> bytes:

@@ -305,6 +305,7 @@ def action(**fields: object) -> Resource:
             f"{CHAIN}.codec_type",
             "not supported: HTTP3, only AUTO, HTTP1",
         ),
+        (listener("l", hcm(max_request_headers_kb=2000)), f"{CHAIN}.max_request_headers_kb", "got 2000"),
         (listener("l", hcm()), CHAIN, "expected `rds` or `route_config`"),
         (listener("l", hcm(http_filters=[])), f"{CHAIN}.http_filters", "router"),
         (listener("l", hcm(use_remote_address=True)), f"{CHAIN}.use_remote_address", "not supported"),

@@ -9,7 +9,7 @@ from l7mp_mesh import api
 from l7mp_mesh.control.xds.translate.cluster import tcp_name
 from l7mp_mesh.control.xds.translate.fields import from_ads, only, required, socket_address, typed, under
 from l7mp_mesh.control.xds.translate.native import NATIVE_LISTENER, native_listener
-from l7mp_mesh.control.xds.translate.protocol import http_listener, tcp_listener
+from l7mp_mesh.control.xds.translate.protocol import HEADERS_KB, http_listener, tcp_listener
 from l7mp_mesh.control.xds.translate.route import rds_name, route_configuration, targets
 from l7mp_mesh.control.xds.translate.translation import Translation
 from l7mp_mesh.model.errors import ConfigError
@@ -22,6 +22,9 @@ ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 
 OPTIONS = ListenerOptions(on_change=OnChange.KEEP, reply=ReplyStyle.ENVOY)
 CODECS = ("AUTO", "HTTP1")
+MANAGER = ("codec_type", "stat_prefix", "rds", "route_config", "http_filters", "max_request_headers_kb")
+
+MAX_HEADERS_KB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,14 @@ def listener(resource: api.Proto) -> Translation:
 
 
 def _http(manager: api.Proto, place: Place, path: str) -> Translation:
-    only(manager, path, "codec_type", "stat_prefix", "rds", "route_config", "http_filters")
+    only(manager, path, *MANAGER)
     codec = (
         manager.DESCRIPTOR.fields_by_name["codec_type"].enum_type.values_by_number[manager.codec_type].name
     )
     if codec not in CODECS:
         raise ConfigError(under(path, "codec_type"), f"not supported: {codec}, only {', '.join(CODECS)}")
     _router(manager, path)
-    use = http_listener(*place.address)
+    use = http_listener(*place.address, _headers_kb(manager, path))
     match manager.WhichOneof("route_specifier"):
         case "rds":
             here = under(path, "rds")
@@ -79,6 +82,17 @@ def _http(manager: api.Proto, place: Place, path: str) -> Translation:
             made = route_configuration(manager.route_config, table, under(path, "route_config"))
             return Translation.of([*made, Listener(place.name, use, table, OPTIONS)])
     raise ConfigError(path, "expected `rds` or `route_config`")
+
+
+def _headers_kb(manager: api.Proto, path: str) -> int:
+    if not manager.HasField("max_request_headers_kb"):
+        return HEADERS_KB
+    value = int(manager.max_request_headers_kb.value)
+    if not 1 <= value <= MAX_HEADERS_KB:
+        raise ConfigError(
+            under(path, "max_request_headers_kb"), f"expected 1 to {MAX_HEADERS_KB}, got {value}"
+        )
+    return value
 
 
 def _router(manager: api.Proto, path: str) -> None:

@@ -1,13 +1,17 @@
-"""The protocols that Envoy's filters imply, as rows of the protocol table."""
+"""The protocols that Envoy's filters imply, and the words of all that a native object may use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
 from functools import cache
-from typing import cast
 
 from l7mp_mesh.control.native import Vocabulary, installed
+from l7mp_mesh.model.listener import ReplyStyle
 from l7mp_mesh.model.protocol import ProtocolUse
+from l7mp_mesh.protocols.http1.options import Http1Options, HttpClusterOptions, HttpListenerOptions
+from l7mp_mesh.protocols.tcp.options import TcpClusterOptions, TcpListenerOptions
+
+HEADERS_KB = 60
+"""Envoy's default for the longest header section of a request."""
 
 
 @cache
@@ -18,32 +22,20 @@ def vocabulary() -> Vocabulary:
 
 def tcp_listener(address: str, port: int) -> ProtocolUse:
     """A listener of `tcp_proxy`."""
-    return _listener("TCP", address, port)
+    return ProtocolUse("TCP", TcpListenerOptions(address=address, port=port))
 
 
 def tcp_cluster() -> ProtocolUse:
     """An Envoy cluster as `tcp_proxy` uses it."""
-    return _cluster("TCP")
+    return ProtocolUse("TCP", TcpClusterOptions())
 
 
-def http_listener(address: str, port: int) -> ProtocolUse:
+def http_listener(address: str, port: int, headers_kb: int = HEADERS_KB) -> ProtocolUse:
     """A listener of the HTTP connection manager."""
-    return _listener("HTTP", address, port)
+    http = Http1Options(header_limit=headers_kb * 1024, reply=ReplyStyle.ENVOY)
+    return ProtocolUse("HTTP", HttpListenerOptions(address=address, port=port, http=http))
 
 
 def http_cluster() -> ProtocolUse:
     """An Envoy cluster as HTTP routes use it."""
-    return _cluster("HTTP")
-
-
-def _listener(name: str, address: str, port: int) -> ProtocolUse:
-    role = vocabulary().protocols[name].listener
-    assert role is not None, f"{name} is no listener protocol"
-    make = cast("Callable[..., Hashable]", role.options)
-    return ProtocolUse(name, make(address=address, port=port))
-
-
-def _cluster(name: str) -> ProtocolUse:
-    role = vocabulary().protocols[name].cluster
-    assert role is not None, f"{name} is no cluster protocol"
-    return ProtocolUse(name, role.options())
+    return ProtocolUse("HTTP", HttpClusterOptions())
