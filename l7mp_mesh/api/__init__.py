@@ -17,7 +17,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 
 from l7mp_mesh.api.errors import ApiError
-from l7mp_mesh.api.locate import PREFIX, Json, Locator
+from l7mp_mesh.api.locate import PREFIX, REFUSALS, Json, Locator
 
 if TYPE_CHECKING:
     from google.protobuf.any_pb2 import Any as AnyMessage
@@ -109,7 +109,7 @@ def from_json(value: Json, full_name: str | None = None) -> Message:
     made = message(full_name)()
     try:
         return json_format.ParseDict(value, made, descriptor_pool=pool())
-    except json_format.ParseError as error:
+    except REFUSALS as error:
         raise Locator(pool(), message).locate(value, full_name, str(error)) from error
 
 

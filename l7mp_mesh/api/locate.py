@@ -25,6 +25,9 @@ PREFIX = "type.googleapis.com/"
 ANY = "google.protobuf.Any"
 WELL_KNOWN = "google.protobuf."
 
+REFUSALS = (json_format.ParseError, ValueError, TypeError, AttributeError)
+"""What the parser of protobuf raises for bad values: wrapped numbers and Any let through the last three."""
+
 _SURROUNDINGS = re.compile(
     r"^(?:Failed to parse \S+ field: )+|\n.*| at \"?[A-Z][\w.\[\]]*\"?\.*$|\.+$", re.DOTALL
 )
@@ -115,7 +118,7 @@ class Locator:
         """A well-known type: its JSON form is protobuf's business."""
         try:
             json_format.ParseDict(value, self._class_of(descriptor.full_name)(), descriptor_pool=self._pool)  # type: ignore[arg-type]
-        except json_format.ParseError as error:
+        except REFUSALS as error:
             return ApiError(path, _SURROUNDINGS.sub("", str(error)))
         return None
 
@@ -124,7 +127,7 @@ class Locator:
         content: Json = [value] if field.is_repeated else value
         try:
             json_format.ParseDict({field.name: content}, owner, descriptor_pool=self._pool)
-        except json_format.ParseError as error:
+        except REFUSALS as error:
             if field.enum_type is not None:
                 names = ", ".join(item.name for item in field.enum_type.values)
                 return ApiError(path, f"expected one of {names}, got {value!r}")
