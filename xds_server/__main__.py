@@ -90,7 +90,8 @@ def _serve(options: argparse.Namespace) -> int:
     if not options.dir.is_dir():
         sys.stderr.write(f"xds-server: {options.dir} is not a directory\n")
         return 2
-    from xds_server.serve import serve  # noqa: PLC0415 - grpc takes long to import, and `--help` has no use for it
+    # Late: grpc takes long to import, and `--help` has no use for it.
+    from xds_server.serve import serve
 
     return asyncio.run(serve(options))
 
