@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from abc import ABC, abstractmethod
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 Address: TypeAlias = tuple[str, int]
 """IP address and port of a peer; IPv4 peers of a dual-stack socket appear in plain IPv4 form."""
@@ -37,8 +37,8 @@ class DatagramDriver(asyncio.DatagramProtocol):
         """Datagrams that were not sent because the socket's queue was full."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # uvloop has transports of its own that are no subclasses.
+        self._transport = cast("asyncio.DatagramTransport", transport)
         sock = transport.get_extra_info("socket")
         self._is_wide = sock is not None and sock.family == socket.AF_INET6
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from typing import cast
 
 from l7mp_mesh.pipe.head import STREAM_HEAD, Head, Last
 from l7mp_mesh.pipe.reason import Reason
@@ -32,7 +33,7 @@ class StreamDriver(asyncio.Protocol, Leg, Valve):
         self._lost = lost
         self._transport: asyncio.Transport | None = None
         self._into: Sink = DISCARD
-        self._is_started = False
+        self._early: list[bytes] | None = []
         self._held = 1
         self._eof = False
         self._done = False
@@ -44,8 +45,12 @@ class StreamDriver(asyncio.Protocol, Leg, Valve):
 
     def start(self, into: Sink) -> None:
         self._into = into
-        self._is_started = True
         into.open(STREAM_HEAD, self)
+        early, self._early = self._early, None
+        for chunk in early or ():
+            into.data(chunk, 0)
+        if self._eof and not self._done:
+            into.end(None)
         self.resume()
 
     def close(self, reason: Reason) -> None:
@@ -76,13 +81,19 @@ class StreamDriver(asyncio.Protocol, Leg, Valve):
             self._transport.resume_reading()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=WRITE_HIGH)
-        transport.pause_reading()
+        # uvloop has transports of its own that are no subclasses.
+        made = self._transport = cast("asyncio.Transport", transport)
+        made.set_write_buffer_limits(high=WRITE_HIGH)
+        made.pause_reading()
 
     def data_received(self, data: bytes) -> None:
-        self._into.data(data, 0)
+        if self._early is None:
+            self._into.data(data, 0)
+        else:
+            # uvloop begins to read after connection_made, whatever was asked for there.
+            self._early.append(data)
+            if self._transport is not None:
+                self._transport.pause_reading()
 
     def eof_received(self) -> bool:
         self._eof = True

@@ -10,6 +10,8 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, TypeAlias
 
+from l7mp_mesh.model.endpoints import Endpoint
+
 if TYPE_CHECKING:
     from l7mp_mesh.pipe.head import RequestHead
     from l7mp_mesh.pipe.kind import Kind
@@ -54,12 +56,14 @@ class Attributes:
     request head of an exchange (or of the upgrade request of a WebSocket) and None elsewhere; `prefix` and
     `serial` make the session's name (see `name`). `idle_timeout` is in seconds, 0 for none.
     `kind` is that of the session, for connectors whose legs take the kind of what they are connected to; the
-    session sets it before it connects anything.
+    session sets it before it connects anything. `choice` is the endpoint that a cluster (by name) has drawn
+    already and could not reach at once.
     """
 
     __slots__ = (
         "_tree",
         "authority",
+        "choice",
         "head",
         "idle_timeout",
         "is_rewritten",
@@ -83,6 +87,7 @@ class Attributes:
         self.kind: Kind | None = None
         self.idle_timeout = 0.0
         self.authority = b""
+        self.choice: tuple[str, Endpoint] | None = None
 
     def towards(self, authority: bytes) -> Attributes:
         """The same session seen by one endpoint: `authority` ("host:port") stands in where a request to be
@@ -125,7 +130,7 @@ class Attributes:
 
 
 def http_tree(head: RequestHead) -> Tree:
-    """The `HTTP` section of the metadata: `path` includes the query, `pathname` does not; absent parts are empty."""
+    """The `HTTP` section of the metadata: `path` includes the query, `pathname` does not; "" is absent."""
     target = head.target.decode("latin-1")
     authority = head.authority.decode("latin-1")
     scheme = head.scheme.decode("latin-1")

@@ -22,7 +22,7 @@ class Leg(ABC):
 
     kind: Kind
     message_limit: int = 1 << 20
-    """Longest message in bytes that `sink` can take, for MESSAGE legs; longer chunks of a stream are split."""
+    """Longest message in bytes that `sink` takes, for MESSAGE legs; longer chunks of a stream are split."""
 
     @property
     @abstractmethod

@@ -39,7 +39,7 @@ EDITS: Final = Edits()
 class Cell(Generic[T]):
     """What a name stands for at the moment; read `value` at use, change it by `set`."""
 
-    __slots__ = ("name", "value")
+    __slots__ = ("__weakref__", "name", "value")
 
     def __init__(self, name: str, value: T | None = None) -> None:
         self.name = name

@@ -35,7 +35,6 @@ def make_cluster(
     """A cluster without endpoints yet."""
     row, role = cluster_role(protocols, value.protocol.name)
     options = value.protocol.options
-    labels = {"clusterName": value.name}
     stack = Stack.of(role.connector(options, environment), role.layers(options, environment))
     return Cluster(
         value.name,

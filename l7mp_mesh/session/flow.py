@@ -13,7 +13,7 @@ import asyncio
 import logging
 
 from l7mp_mesh.io.tasks import spawn
-from l7mp_mesh.pipe.adapt import AdaptLimits, Refused
+from l7mp_mesh.pipe.adapt import Refused
 from l7mp_mesh.pipe.head import Last
 from l7mp_mesh.pipe.meters import Activity, Meter
 from l7mp_mesh.pipe.reason import Reason
@@ -106,7 +106,7 @@ class Flow(Session, PathOwner, LaneOwner):
 
     async def _open(self, plan: Plan) -> Path:
         try:
-            path = Path(plan, self.kind, self, AdaptLimits())
+            path = Path(plan, self.kind, self, self.leg.message_limit)
         except Refused as error:
             raise ConnectFailed(Reason.NOT_ADAPTABLE, str(error)) from error
         await path.open()

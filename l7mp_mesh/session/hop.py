@@ -65,7 +65,7 @@ class Hop(LaneOwner):
         "_kind",
         "_lane",
         "_lease",
-        "_limits",
+        "_message_limit",
         "_meter",
         "_owner",
         "_retry",
@@ -77,7 +77,7 @@ class Hop(LaneOwner):
     )
 
     def __init__(
-        self, origin: str, cell: Cell[Upstream], kind: Kind, owner: HopOwner, limits: AdaptLimits
+        self, origin: str, cell: Cell[Upstream], kind: Kind, owner: HopOwner, message_limit: int
     ) -> None:
         self.origin = origin
         self.status = StageStatus.INIT
@@ -86,7 +86,7 @@ class Hop(LaneOwner):
         self._cell = cell
         self._kind = kind
         self._owner = owner
-        self._limits = limits
+        self._message_limit = message_limit
         self._retry = RetryPolicy()
         self._lease: Lease | None = None
         self._adapter: Adapter | None = None
@@ -227,7 +227,8 @@ class Hop(LaneOwner):
                 return
             self._lease = lease
             make_request = partial(_request, attributes, lease.endpoint)
-            self._adapter = adapter(self._kind, lease.leg.kind, make_request, self._limits)
+            limits = AdaptLimits(lease.leg.message_limit, self._message_limit)
+            self._adapter = adapter(self._kind, lease.leg.kind, make_request, limits)
             self.loses_boundaries = self._adapter is not None and self._adapter.loses_boundaries
         self.status = StageStatus.CONNECTED
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from l7mp_mesh.pipe.adapt import AdaptLimits
+from l7mp_mesh.pipe.adapt import MESSAGE_LIMIT
 from l7mp_mesh.pipe.guard import Guard
 from l7mp_mesh.pipe.head import ResponseHead
 from l7mp_mesh.pipe.reason import Reason
@@ -23,8 +23,6 @@ from l7mp_mesh.session.hop import Hop
 from l7mp_mesh.session.path import PathOwner
 from l7mp_mesh.session.plan import Plan, StageUse
 from l7mp_mesh.session.terminal import Answer, Front, Terminal
-
-_LIMITS = AdaptLimits()
 
 
 class MiddleOwner(PathOwner):
@@ -147,7 +145,7 @@ class Piece:
 def _element(use: StageUse, owner: MiddleOwner) -> Hop | Piece:
     what = use.resolve()
     if isinstance(what, Cell):
-        return Hop(use.name, what, Kind.STREAM, owner, _LIMITS)
+        return Hop(use.name, what, Kind.STREAM, owner, MESSAGE_LIMIT)
     return Piece(use.name, what(owner.attributes), owner)
 
 

@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from l7mp_mesh.model.endpoints import Endpoint
-from l7mp_mesh.pipe.adapt import AdaptLimits
 from l7mp_mesh.pipe.guard import Guard
 from l7mp_mesh.pipe.meters import Activity, Meter
 from l7mp_mesh.pipe.reason import Reason
@@ -72,11 +71,11 @@ class InlineStage:
 Element: TypeAlias = Hop | InlineStage
 
 
-def element_of(use: StageUse, kind: Kind, owner: PathOwner, limits: AdaptLimits) -> Element:
+def element_of(use: StageUse, kind: Kind, owner: PathOwner, message_limit: int) -> Element:
     """The stage of one session for one element of a route."""
     what = use.resolve()
     if isinstance(what, Cell):
-        return Hop(use.name, what, kind, owner, limits)
+        return Hop(use.name, what, kind, owner, message_limit)
     return InlineStage(use.name, what(owner.attributes), owner.broken)
 
 
@@ -99,12 +98,12 @@ class Path:
 
     __slots__ = ("destination", "egress", "ingress", "plan")
 
-    def __init__(self, plan: Plan, kind: Kind, owner: PathOwner, limits: AdaptLimits) -> None:
+    def __init__(self, plan: Plan, kind: Kind, owner: PathOwner, message_limit: int) -> None:
         self.plan = plan
-        self.ingress = [element_of(use, kind, owner, limits) for use in plan.ingress]
-        self.destination = Hop("", plan.target(owner.attributes), kind, owner, limits)
+        self.ingress = [element_of(use, kind, owner, message_limit) for use in plan.ingress]
+        self.destination = Hop("", plan.target(owner.attributes), kind, owner, message_limit)
         self.destination.origin = self.destination.cluster
-        self.egress = [element_of(use, kind, owner, limits) for use in plan.egress]
+        self.egress = [element_of(use, kind, owner, message_limit) for use in plan.egress]
 
     @property
     def elements(self) -> list[Element]:

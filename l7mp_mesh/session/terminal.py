@@ -25,8 +25,6 @@ from l7mp_mesh.routing.request import request_from, rewritten_head
 REPLAY_LIMIT = 64 * 1024
 """Bytes of a request body kept so that it can be sent again; a longer request is not retried."""
 
-_LIMITS = AdaptLimits()
-
 
 class TerminalOwner(ABC):
     """The exchange, as its two ends see it."""
@@ -121,7 +119,9 @@ class Terminal(Sink):
             sink: Sink = leg.sink
             leg.start(answer)
         else:
-            pair = adapter(Kind.EXCHANGE, leg.kind, partial(request_from, attributes), _LIMITS)
+            pair = adapter(
+                Kind.EXCHANGE, leg.kind, partial(request_from, attributes), AdaptLimits(leg.message_limit)
+            )
             if pair is None:
                 raise Refused("an exchange needs an adapter here")
             pair.up.next, pair.down.next = leg.sink, answer

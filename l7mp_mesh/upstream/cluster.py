@@ -101,7 +101,8 @@ class Cluster(Upstream):
         for endpoint in self._balancer.candidates(attributes):
             carrier = self._pool.take(endpoint)
             if carrier is None:
-                # The balancer's choice stands: a connection to it is worth the wait.
+                # The balancer's choice stands, and is not drawn a second time by `open`.
+                attributes.choice = (self.name, endpoint)
                 return None
             self._stats.requests.value += 1
             return Loan(endpoint, carrier.bear(attributes), self._stats.active)
@@ -136,6 +137,9 @@ class Cluster(Upstream):
 
     def _choose(self, attributes: Attributes, avoid: Container[Endpoint]) -> Endpoint:
         """The balancer's first choice that did not fail before, else its first choice."""
+        drawn, attributes.choice = attributes.choice, None
+        if drawn is not None and drawn[0] == self.name and drawn[1] not in avoid:
+            return drawn[1]
         first: Endpoint | None = None
         if self._balancer is not None:
             for endpoint in self._balancer.candidates(attributes):

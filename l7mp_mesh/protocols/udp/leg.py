@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from l7mp_mesh.pipe.adapt import DATAGRAM_LIMIT
 from l7mp_mesh.pipe.buffers import BoundedQueue
 from l7mp_mesh.pipe.head import STREAM_HEAD, Head, Last
 from l7mp_mesh.pipe.reason import Reason
@@ -22,6 +23,7 @@ class DatagramLeg(Leg, Valve):
     """A leg over datagrams. It has no end of its own: it ends when the session's other side does."""
 
     kind = Kind.MESSAGE
+    message_limit = DATAGRAM_LIMIT
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

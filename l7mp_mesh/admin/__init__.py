@@ -1,0 +1,1 @@
+"""What operators ask the process itself: metrics now, Envoy's admin endpoints with its configuration."""

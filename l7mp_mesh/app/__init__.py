@@ -1,0 +1,1 @@
+"""The commands: `l7mp-mesh` and `l7mpctl`."""

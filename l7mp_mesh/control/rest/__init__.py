@@ -1,0 +1,1 @@
+"""REST `/api/v1`: the control API of L7mp."""

@@ -1,0 +1,1 @@
+"""Configuration from a file, followed as it changes."""
