@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from ipaddress import ip_network
 
@@ -51,7 +52,10 @@ def _is_regex(cursor: Cursor) -> bool:
     if pattern is None:
         return False
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings():
+            # "Possible nested set" is for programmers; the pattern means what it means.
+            warnings.simplefilter("ignore", FutureWarning)
+            re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         cursor.refuse(f"not a regular expression: {error}")
         return False

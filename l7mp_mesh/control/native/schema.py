@@ -121,7 +121,7 @@ def _listener() -> _Schema:
 
 
 def _cluster() -> _Schema:
-    policies: _Schema = {"enum": _words((*(one.value for one in LbPolicy), *POLICIES)), "default": "Trivial"}
+    policies = {**_any_case(_words((*(one.value for one in LbPolicy), *POLICIES))), "default": "Trivial"}
     key: _Schema = {**_TEXT, "description": 'Metadata path to hash: "/IP/src_addr".'}
     properties: _Schema = {
         "name": _NAME,
