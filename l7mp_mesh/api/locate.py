@@ -25,8 +25,8 @@ PREFIX = "type.googleapis.com/"
 ANY = "google.protobuf.Any"
 WELL_KNOWN = "google.protobuf."
 
-REFUSALS = (json_format.ParseError, ValueError, TypeError, AttributeError)
-"""What the parser of protobuf raises for bad values: wrapped numbers and Any let through the last three."""
+REFUSALS = (json_format.ParseError, ValueError, TypeError, AttributeError, KeyError)
+"""What the parser of protobuf raises for bad values: wrapped numbers and Any let through the others."""
 
 _SURROUNDINGS = re.compile(
     r"^(?:Failed to parse \S+ field: )+|\n.*| at \"?[A-Z][\w.\[\]]*\"?\.*$|\.+$", re.DOTALL
@@ -77,7 +77,11 @@ class Locator:
         except KeyError:
             return ApiError(here, f"unknown type {url!r}")
         if inner.full_name.startswith(WELL_KNOWN):
-            return self._whole(value.get("value"), inner, path)
+            if "value" not in value:
+                return ApiError(
+                    path, f"expected a member 'value', for {inner.full_name} has a JSON form of its own"
+                )
+            return self._whole(value["value"], inner, path)
         return self._message({key: item for key, item in value.items() if key != "@type"}, inner, path)
 
     def _field(self, value: Json, field: FieldDescriptor, path: str) -> ApiError | None:

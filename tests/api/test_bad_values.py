@@ -24,3 +24,10 @@ def test_the_type_of_an_any_must_be_a_word(url: Json) -> None:
     with pytest.raises(ApiError) as caught:
         api.from_json(value, CLUSTER)
     assert caught.value.path == "typed_extension_protocol_options['x'].@type"
+
+
+def test_an_any_of_a_well_known_type_needs_its_value() -> None:
+    struct: Json = {"@type": "type.googleapis.com/google.protobuf.Struct"}
+    with pytest.raises(ApiError, match="expected a member 'value'") as caught:
+        api.from_json({"typed_extension_protocol_options": {"x": struct}}, CLUSTER)
+    assert caught.value.path == "typed_extension_protocol_options['x']"
