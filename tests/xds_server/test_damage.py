@@ -50,7 +50,7 @@ def damaged(value: Any, dice: random.Random) -> Any:
         other, other_key = dice.choice(places(value) or [({"": 0}, "")])
         match dice.randrange(3):
             case 0:
-                owner[key] = dice.choice(ODD)
+                owner[key] = copy.deepcopy(dice.choice(ODD))
             case 1 if isinstance(owner, dict):
                 owner[dice.choice(KEYS)] = owner.pop(key)
             case _:
