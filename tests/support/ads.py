@@ -38,6 +38,9 @@ class Conversation:
         response.resources.extend(api.pack(api.from_json(resource)) for resource in resources)
         self.responses.put_nowait(response)
 
+    def send_raw(self, response: bytes) -> None:
+        self.responses.put_nowait(response)
+
     def close(self) -> None:
         self.responses.put_nowait(None)
 
@@ -75,7 +78,7 @@ async def serving(scripted: ScriptedServer, port: int = 0) -> AsyncIterator[Scri
     method = grpc.stream_stream_rpc_method_handler(
         scripted.stream,
         request_deserializer=api.message("envoy.service.discovery.v3.DiscoveryRequest").FromString,
-        response_serializer=lambda message: message.SerializeToString(),
+        response_serializer=lambda made: made if isinstance(made, bytes) else made.SerializeToString(),
     )
     service = "envoy.service.discovery.v3.AggregatedDiscoveryService"
     handlers = grpc.method_handlers_generic_handler(service, {"StreamAggregatedResources": method})

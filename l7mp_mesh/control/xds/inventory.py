@@ -106,6 +106,11 @@ class Inventory:
         """Some listener waits for its routes."""
         return bool(self._shelves[ResourceType.LDS].waiting)
 
+    @property
+    def has_endpoints(self) -> bool:
+        """Every cluster's endpoints have come."""
+        return self.needs(ResourceType.EDS) <= self._shelves[ResourceType.EDS].held.keys()
+
     def receive(self, delivery: Delivery, wanted: frozenset[str] | None) -> Change:
         """Take a delivery in; resources that nobody asked for are ignored."""
         shelf = self._shelves[delivery.type]

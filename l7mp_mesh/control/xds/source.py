@@ -1,18 +1,20 @@
 """The dataplane's end of the discovery stream, on gRPC.
 
-One coroutine reads a response, says what else is wanted because of it, applies it, and answers: an ACK means
-that the store has it. When the stream is lost the last good configuration stays, and a new one is tried after
-a pause that grows.
+One coroutine takes a response, says what else is wanted because of it, applies it, and answers: an ACK means
+that the store has it. Listeners are asked for when the first clusters have their endpoints, so that the first
+session finds them. When the stream is lost the last good configuration stays, and a new one is tried after a
+pause that grows.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from l7mp_mesh import api
 from l7mp_mesh.control.xds.backoff import Backoff
@@ -35,7 +37,10 @@ WRITE = 10.0
 APPLY = 30.0
 """Seconds for the store to apply a change."""
 FETCH = 15.0
-"""Seconds for which a listener waits for its routes; Envoy's `initial_fetch_timeout`."""
+"""Seconds for which listeners wait for clusters and for their routes; Envoy's `initial_fetch_timeout`."""
+
+INBOX = 2
+"""Responses read ahead; more wait in the transport."""
 
 MAX_MESSAGE = 64 << 20
 
@@ -50,6 +55,11 @@ CHANNEL_OPTIONS = (
 )
 
 
+END = object()
+WAKE = object()
+"""In the inbox: the stream has ended; look what time has brought."""
+
+
 class XdsSource(ConfigSource):
     """Keeps a store as the management server wants it."""
 
@@ -60,9 +70,11 @@ class XdsSource(ConfigSource):
         self._encoding = Sotw()
         self._stream = Stream(bootstrap.node, self._encoding)
         self._inventory = Inventory()
-        self._applying = asyncio.Lock()
+        self._inbox: asyncio.Queue[api.Proto] = asyncio.Queue(INBOX)
+        self._is_overdue = False
         self._patience: Handle | None = None
-        self._is_connected = False
+        self._call: Any = None
+        self._wants_listeners = False
         self._attempts = 0
         self._control_plane = ""
         self._last_error = ""
@@ -77,7 +89,7 @@ class XdsSource(ConfigSource):
         )
         return XdsStatus(
             self._bootstrap.target,
-            self._is_connected,
+            self._call is not None,
             self._attempts,
             self._control_plane,
             self._last_error,
@@ -88,7 +100,6 @@ class XdsSource(ConfigSource):
         """Apply what is static, then follow the management server until cancelled."""
         await self._apply_static(store)
         self._stream.subscribe(ResourceType.CDS, None)
-        self._stream.subscribe(ResourceType.LDS, None)
         try:
             while True:
                 await self._converse(store)
@@ -96,8 +107,7 @@ class XdsSource(ConfigSource):
                 log.warning("xds: %s: %s; trying again", self._bootstrap.target, self._last_error)
                 await self._sleep(pause)
         finally:
-            if self._patience is not None:
-                self._patience.cancel()
+            self._stop_waiting()
 
     async def _apply_static(self, store: Store) -> None:
         if not self._bootstrap.static:
@@ -116,49 +126,70 @@ class XdsSource(ConfigSource):
             call = channel.stream_stream(
                 self._encoding.method,
                 request_serializer=_serialize,
-                response_deserializer=api.message(self._encoding.response).FromString,
+                # Bytes: gRPC would turn what it can not parse into None.
+                response_deserializer=None,
             )()
+            self._inbox = asyncio.Queue(INBOX)
+            reader = None
             try:
                 async with asyncio.timeout(CONNECT):
                     await call.wait_for_connection()
-                await self._follow(call, store, grpc.aio.EOF)
+                reader = spawn("xds reader", self._read(call, grpc.aio.EOF, grpc.aio.AioRpcError))
+                self._call = call
+                await self._follow(store)
                 self._last_error = f"{(await call.code()).name}: {await call.details()}"
             except TimeoutError:
                 self._last_error = "the connection was not made, or does not move"
             except grpc.aio.AioRpcError as error:
                 self._last_error = f"{error.code().name}: {error.details()}"
+            except asyncio.InvalidStateError:
+                self._last_error = "the server ended the stream"
+            except DecodeError as error:
+                self._last_error = f"not a {self._encoding.response}: {error}"
             finally:
-                self._is_connected = False
+                self._call = None
                 self._stream.disconnect()
+                self._stop_waiting()
+                if reader is not None:
+                    reader.cancel()
                 call.cancel()
 
-    async def _follow(self, call: Any, store: Store, end: object) -> None:
-        self._is_connected = True
-        self._stream.connect()
-        await self._send(call)
-        while True:
+    async def _read(self, call: Any, end: object, failure: type[Exception]) -> None:
+        """Fill the inbox; `end` comes last, whatever the reason."""
+        # What went wrong is asked of the call afterwards.
+        with suppress(failure):
             # No deadline: a server may have nothing to say. The keepalive ends a call whose server is gone.
-            response: api.Proto = await call.read()
-            if response is end:
-                return
-            self._backoff.reset()
-            self._control_plane = response.control_plane.identifier
-            await self._take(response, call, store)
+            while (response := await call.read()) is not end:
+                await self._inbox.put(response)
+        await self._inbox.put(END)
 
-    async def _take(self, response: api.Proto, call: Any, store: Store) -> None:
+    async def _follow(self, store: Store) -> None:
+        """Handle what comes in until the stream ends; nothing else writes to it."""
+        self._stream.connect()
+        await self._send()
+        self._wait_a_while()
+        while (response := await self._inbox.get()) is not END:
+            if response is not WAKE:
+                self._backoff.reset()
+                await self._take(api.message(self._encoding.response).FromString(response), store)
+            if self._is_overdue:
+                await self._go_without(store)
+            self._wait_a_while()
+
+    async def _take(self, response: api.Proto, store: Store) -> None:
+        self._control_plane = response.control_plane.identifier
         delivery = self._stream.receive(response)
         if delivery is None:
             log.warning("xds: a response of type %r was not asked for", response.type_url)
             return
-        async with self._applying:
-            change = self._inventory.receive(delivery, self._stream.names(delivery.type))
-            self._subscribe_below(delivery.type)
-            await self._send(call)
-            problem = (await self._apply(change, store)).problem()
-            self._note(delivery.type, problem)
-            self._stream.done(delivery, problem)
-            await self._send(call)
-            await self._follow_up(delivery.type, store)
+        change = self._inventory.receive(delivery, self._stream.names(delivery.type))
+        self._subscribe_below(delivery.type)
+        await self._send()
+        problem = (await self._apply(change, store)).problem()
+        self._note(delivery.type, problem)
+        self._stream.done(delivery, problem)
+        await self._send()
+        await self._follow_up(delivery.type, store)
 
     def _subscribe_below(self, type_: ResourceType) -> None:
         if type_.dependent is not None:
@@ -170,7 +201,13 @@ class XdsSource(ConfigSource):
             await self._apply_late(self._inventory.collect(type_.dependent), store)
         if type_ is ResourceType.RDS:
             await self._apply_late(self._inventory.release(), store)
-        self._wait_for_routes(store)
+        if not self._wants_listeners and self._inventory.has_endpoints:
+            await self._ask_for_listeners()
+
+    async def _ask_for_listeners(self) -> None:
+        self._wants_listeners = True
+        self._stream.subscribe(ResourceType.LDS, None)
+        await self._send()
 
     async def _apply(self, change: Change, store: Store) -> Change:
         if change.is_empty:
@@ -197,28 +234,35 @@ class XdsSource(ConfigSource):
         if problem is not None:
             log.warning("xds: %s refused: %s", type_.name, problem)
 
-    def _wait_for_routes(self, store: Store) -> None:
-        """Arm or disarm the timer for listeners whose routes do not come."""
-        if not self._inventory.is_waiting:
-            if self._patience is not None:
-                self._patience.cancel()
-                self._patience = None
+    def _wait_a_while(self) -> None:
+        """Arm the timer for what may never come, or disarm it."""
+        if self._wants_listeners and not self._inventory.is_waiting:
+            self._stop_waiting()
         elif self._patience is None:
+            self._patience = self._clock.call_at(self._clock.now() + FETCH, self._give_up)
 
-            def give_up() -> None:
-                spawn("xds routes overdue", self._go_without(store))
+    def _give_up(self) -> None:
+        self._patience = None
+        self._is_overdue = True
+        if self._inbox.empty():
+            self._inbox.put_nowait(WAKE)
 
-            self._patience = self._clock.call_at(self._clock.now() + FETCH, give_up)
+    def _stop_waiting(self) -> None:
+        self._is_overdue = False
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     async def _go_without(self, store: Store) -> None:
-        self._patience = None
-        async with self._applying:
-            await self._apply_late(self._inventory.release(at_once=True), store)
+        """Listeners without their routes, or without clusters, are better than none."""
+        self._is_overdue = False
+        await self._apply_late(self._inventory.release(at_once=True), store)
+        await self._ask_for_listeners()
 
-    async def _send(self, call: Any) -> None:
+    async def _send(self) -> None:
         for request in self._stream.requests():
             async with asyncio.timeout(WRITE):
-                await call.write(request)
+                await self._call.write(request)
 
     async def _sleep(self, seconds: float) -> None:
         over = asyncio.Event()

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from support.ads import PATIENCE, ScriptedServer, serving
+from support.ads import PATIENCE, Conversation, ScriptedServer, serving
 from support.clock import FakeClock
 from support.resources import (
     Resource,
@@ -80,6 +80,15 @@ async def running(port: int, *static_resources: Resource) -> AsyncIterator[Rig]:
             await task
 
 
+async def greeted(server: ScriptedServer) -> Conversation:
+    """A stream that has got so far as to ask for listeners; there are no clusters."""
+    talk = await server.conversation()
+    await talk.expect("CDS  v n me")
+    talk.send(CDS, "0", "0")
+    await talk.expect("CDS  v0 n0", "LDS  v n")
+    return talk
+
+
 def tcp(name: str, cluster: str = "c", port: int = 8080) -> Resource:
     return listener(name, tcp_proxy(cluster=cluster), port)
 
@@ -88,11 +97,11 @@ def test_a_configuration_arrives_clusters_first_and_is_acknowledged() -> None:
     async def main() -> None:
         async with serving(ScriptedServer()) as server, running(server.port) as rig:
             talk = await server.conversation()
-            await talk.expect("CDS  v n me", "LDS  v n")
+            await talk.expect("CDS  v n me")
             talk.send(CDS, "1", "a", eds_cluster("c"))
             await talk.expect("EDS c v n", "CDS  v1 na")
             talk.send(EDS, "1", "b", eds("c", endpoint(9)), eds("not asked for", endpoint(9)))
-            await talk.expect("EDS c v1 nb")
+            await talk.expect("EDS c v1 nb", "LDS  v n")
             talk.send(LDS, "1", "c", http_rds("front", "main"), tcp("db"))
             await talk.expect("RDS main v n", "LDS  v1 nc")
             assert rig.listeners == {"db"}
@@ -121,8 +130,7 @@ def test_a_configuration_arrives_clusters_first_and_is_acknowledged() -> None:
 def test_the_ack_follows_the_store() -> None:
     async def main() -> None:
         async with serving(ScriptedServer()) as server, running(server.port) as rig:
-            talk = await server.conversation()
-            await talk.expect("CDS  v n me", "LDS  v n")
+            talk = await greeted(server)
             rig.store.hold()
             talk.send(LDS, "1", "a", tcp("l"))
             await rig.until(lambda: bool(rig.store.updates))
@@ -137,8 +145,7 @@ def test_the_ack_follows_the_store() -> None:
 def test_a_bad_resource_is_refused_by_name_and_path_and_the_good_ones_apply() -> None:
     async def main() -> None:
         async with serving(ScriptedServer()) as server, running(server.port) as rig:
-            talk = await server.conversation()
-            await talk.expect("CDS  v n me", "LDS  v n")
+            talk = await greeted(server)
             bad = {**tcp("bad"), "use_original_dst": True}
             talk.send(LDS, "1", "a", tcp("good"), bad, http_rds("worse", ""), tcp("good"))
             await talk.expect(
@@ -160,8 +167,7 @@ def test_a_bad_resource_is_refused_by_name_and_path_and_the_good_ones_apply() ->
 def test_what_was_good_stays_when_its_successor_is_bad() -> None:
     async def main() -> None:
         async with serving(ScriptedServer()) as server, running(server.port) as rig:
-            talk = await server.conversation()
-            await talk.expect("CDS  v n me", "LDS  v n")
+            talk = await greeted(server)
             talk.send(CDS, "1", "a", static("c", endpoint(1)))
             await talk.expect("CDS  v1 na")
             before = dict(rig.store.objects)
@@ -177,8 +183,7 @@ def test_what_was_good_stays_when_its_successor_is_bad() -> None:
 def test_a_refusal_by_the_store_is_a_nack_and_tried_again_with_the_next_response() -> None:
     async def main() -> None:
         async with serving(ScriptedServer()) as server, running(server.port) as rig:
-            talk = await server.conversation()
-            await talk.expect("CDS  v n me", "LDS  v n")
+            talk = await greeted(server)
             rig.store.refuse[Key(Kind.LISTENER, "l")] = "address in use"
             talk.send(LDS, "1", "a", tcp("l"), tcp("m"))
             await talk.expect("LDS  v na NACK listener 'l': spec.port: address in use")
@@ -194,8 +199,7 @@ def test_a_refusal_by_the_store_is_a_nack_and_tried_again_with_the_next_response
 def test_absent_listeners_and_clusters_are_removed_with_what_depends_on_them() -> None:
     async def main() -> None:
         async with serving(ScriptedServer()) as server, running(server.port) as rig:
-            talk = await server.conversation()
-            await talk.expect("CDS  v n me", "LDS  v n")
+            talk = await greeted(server)
             talk.send(CDS, "1", "a", eds_cluster("c"), eds_cluster("d"))
             await talk.expect("EDS c,d v n", "CDS  v1 na")
             talk.send(EDS, "1", "b", eds("c", endpoint(1)), eds("d", endpoint(1)))
@@ -220,8 +224,7 @@ def test_absent_listeners_and_clusters_are_removed_with_what_depends_on_them() -
 def test_a_route_configuration_changes_in_place_and_loses_what_it_drops() -> None:
     async def main() -> None:
         async with serving(ScriptedServer()) as server, running(server.port) as rig:
-            talk = await server.conversation()
-            await talk.expect("CDS  v n me", "LDS  v n")
+            talk = await greeted(server)
             talk.send(LDS, "1", "a", http_rds("front", "main"))
             await talk.expect("RDS main v n", "LDS  v1 na")
             talk.send(RDS, "1", "b", all_to("main", "c"))
@@ -241,8 +244,7 @@ def test_a_route_configuration_changes_in_place_and_loses_what_it_drops() -> Non
 def test_a_listener_whose_routes_do_not_come_is_bound_after_a_while() -> None:
     async def main() -> None:
         async with serving(ScriptedServer()) as server, running(server.port) as rig:
-            talk = await server.conversation()
-            await talk.expect("CDS  v n me", "LDS  v n")
+            talk = await greeted(server)
             talk.send(LDS, "1", "a", http_rds("front", "main"))
             await talk.expect("RDS main v n", "LDS  v1 na")
             assert rig.listeners == set()
@@ -258,8 +260,7 @@ def test_a_lost_server_is_found_again_with_the_accepted_versions_and_the_configu
             port = server.port
             rig = Rig(port)
             task = spawn("xds under test", rig.source.run(rig.store))
-            talk = await server.conversation()
-            await talk.expect("CDS  v n me", "LDS  v n")
+            talk = await greeted(server)
             talk.send(CDS, "7", "a", eds_cluster("c"))
             await talk.expect("EDS c v n", "CDS  v7 na")
         try:
@@ -284,15 +285,27 @@ def test_a_lost_server_is_found_again_with_the_accepted_versions_and_the_configu
     asyncio.run(main())
 
 
+def test_a_stream_that_carries_nonsense_is_opened_again() -> None:
+    async def main() -> None:
+        async with serving(ScriptedServer()) as server, running(server.port) as rig:
+            talk = await greeted(server)
+            talk.send_raw(b"\xff\xff\xff")
+            waiting = asyncio.ensure_future(server.conversation())
+            await rig.until(waiting.done, passing=0.5)
+            await (await waiting).expect("CDS  v0 n me", "LDS  v n")
+            assert "DiscoveryResponse" in rig.source.status.last_error
+
+    asyncio.run(main())
+
+
 def test_a_stream_that_the_server_ends_is_opened_again() -> None:
     async def main() -> None:
         async with serving(ScriptedServer()) as server, running(server.port) as rig:
-            talk = await server.conversation()
-            await talk.expect("CDS  v n me", "LDS  v n")
+            talk = await greeted(server)
             talk.close()
             waiting = asyncio.ensure_future(server.conversation())
             await rig.until(waiting.done, passing=0.5)
-            await (await waiting).expect("CDS  v n me", "LDS  v n")
+            await (await waiting).expect("CDS  v0 n me", "LDS  v n")
 
     asyncio.run(main())
 
@@ -311,12 +324,24 @@ def test_static_resources_are_there_before_the_server_is() -> None:
 def test_thousands_of_clusters_fit_into_one_response(count: int) -> None:
     async def main() -> None:
         async with serving(ScriptedServer()) as server, running(server.port) as rig:
-            talk = await server.conversation()
-            await talk.expect("CDS  v n me", "LDS  v n")
+            talk = await greeted(server)
             talk.send(CDS, "1", "a", *(eds_cluster(f"c{number}") for number in range(count)))
             request = await talk.request()
             assert len(request.resource_names) == count
             await talk.expect("CDS  v1 na")
             assert len(rig.store.objects) == 2 * count
+
+    asyncio.run(main())
+
+
+def test_listeners_are_asked_for_after_a_while_if_there_are_no_clusters_or_no_endpoints() -> None:
+    async def main() -> None:
+        async with serving(ScriptedServer()) as server, running(server.port) as rig:
+            talk = await server.conversation()
+            await talk.expect("CDS  v n me")
+            talk.send(CDS, "1", "a", eds_cluster("c"))
+            await talk.expect("EDS c v n", "CDS  v1 na")
+            await rig.until(lambda: not talk.requests.empty(), passing=1.0)
+            await talk.expect("LDS  v n")
 
     asyncio.run(main())
