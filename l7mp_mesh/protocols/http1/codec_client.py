@@ -61,12 +61,15 @@ class ClientCodec(Sink):
         "_surplus",
         "_valve",
         "_window",
+        "is_once",
         "pressure",
         "writer",
     )
 
-    def __init__(self, lower: Leg, options: Http1Options) -> None:
+    def __init__(self, lower: Leg, options: Http1Options, *, is_once: bool = False) -> None:
         self._lower = lower
+        self.is_once = is_once
+        """The connection is closed after one exchange."""
         self._reader = ResponseReader(options.header_limit)
         self._body = BodyReader(options.header_limit)
         self._valve: Valve = OPEN_VALVE
@@ -281,6 +284,7 @@ class ClientCodec(Sink):
                 return
         is_free = (
             self._keeps_alive
+            and not self.is_once
             and not self._surplus
             and not self._has_ended
             and request is not None

@@ -10,6 +10,7 @@ from l7mp_mesh.pipe.verbs import Sink, Valve
 from l7mp_mesh.protocols.http1.codec_response import write_chunk
 from l7mp_mesh.protocols.http1.writer import (
     CHUNKED,
+    CLOSE,
     EMPTY,
     LAST_CHUNK,
     NO_FRAMING,
@@ -62,8 +63,11 @@ class RequestSink(Sink):
         self.is_begun = True
         self.method = head.method
         self.upgrade = head.upgrade
+        framing = self._frame(head)
+        if codec.is_once and self._framing != RAW:
+            framing = CLOSE + framing
         codec.pressure.attach(valve)
-        codec.writer.data(request_bytes(head, self._frame(head)), 0)
+        codec.writer.data(request_bytes(head, framing), 0)
 
     def data(self, chunk: bytes, flags: int) -> None:
         codec = self._codec

@@ -25,12 +25,11 @@ class Http1Layer(Multiplexer):
         lower.start(ServerCodec(lower, attributes, emit, self._serials, self._options, self._clock))
 
     async def connect(self, lower: Leg, attributes: Attributes) -> Leg:
-        return ClientLeg(self._begin(lower))
+        codec = ClientCodec(lower, self._options, is_once=True)
+        lower.start(codec)
+        return ClientLeg(codec)
 
     async def carry(self, lower: Leg) -> Carrier:
-        return Http1Carrier(self._begin(lower))
-
-    def _begin(self, lower: Leg) -> ClientCodec:
         codec = ClientCodec(lower, self._options)
         lower.start(codec)
-        return codec
+        return Http1Carrier(codec)

@@ -70,7 +70,8 @@ def test_sessions_are_named_and_numbered() -> None:
         (
             response(200, CHUNKED, [(b"x-a", b"b")]),
             [b"hi", b"", b"you"],
-            b"HTTP/1.1 200 OK\r\nx-a: b\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n3\r\nyou\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nx-a: b\r\ntransfer-encoding: chunked\r\n\r\n"
+            b"2\r\nhi\r\n3\r\nyou\r\n0\r\n\r\n",
         ),
         (response(204, CHUNKED), [], b"HTTP/1.1 204 No Content\r\n\r\n"),
         (response(304, 9), [], b"HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n"),

@@ -75,11 +75,14 @@ def test_a_request_that_breaks_the_rules_is_refused(status: int, wire: bytes) ->
 
 @pytest.mark.parametrize(("status", "wire"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 def test_it_is_refused_byte_by_byte_as_well(status: int, wire: bytes) -> None:
-    reader = RequestReader(1024)
     with pytest.raises(BadMessage) as caught:
-        for index in range(len(wire)):
-            reader.feed(wire[index : index + 1], 0)
+        drip(RequestReader(1024), wire)
     assert caught.value.status == status, caught.value.detail
+
+
+def drip(reader: RequestReader, wire: bytes) -> None:
+    for index in range(len(wire)):
+        reader.feed(wire[index : index + 1], 0)
 
 
 def read(wire: bytes) -> RequestReader:
@@ -112,8 +115,8 @@ def test_hosts(host: bytes) -> None:
 
 def test_fields_about_the_connection_are_taken_out() -> None:
     head = read(
-        GOOD
-        + b"X-One: 1 \t\r\nConnection: keep-alive, X-Two\r\nX-Two: 2\r\nKeep-Alive: 5\r\nTE: gzip, trailers\r\n"
+        GOOD + b"X-One: 1 \t\r\nConnection: keep-alive, X-Two\r\nX-Two: 2\r\nKeep-Alive: 5\r\n"
+        b"TE: gzip, trailers\r\n"
         b"Proxy-Connection: x\r\nUpgrade: foo\r\nCookie: c\r\nX-Empty:\r\n\r\n"
     ).head
     assert head.headers.fields == [
