@@ -199,7 +199,7 @@ class RequestReader(HeadReader):
             if self.is_v11:
                 raise BadMessage(400, "Host is missing")
             host = b""
-        if target[0] != 47:  # noqa: PLR2004
+        if not target.startswith(b"/"):
             target, host = _other_target(method, target, host)
         if b"#" in target:
             raise BadMessage(400, "fragment in the request target")

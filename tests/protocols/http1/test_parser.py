@@ -50,6 +50,7 @@ REFUSED = [
     ("space in the target", 400, b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"),
     ("user information in the target", 400, b"GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n"),
     ("foreign scheme", 400, b"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ("CONNECT with nothing", 400, b"CONNECT  HTTP/1.1\r\nHost: a\r\n\r\n"),
     ("CONNECT without port", 400, b"CONNECT a HTTP/1.1\r\nHost: a\r\n\r\n"),
     ("CONNECT with a body", 400, b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"),
     ("HTTP/0.9", 400, b"GET /\r\n\r\n"),
