@@ -87,7 +87,7 @@ def _endpoints(scope: Scope, fields: Fields, name: str | None, use: ProtocolUse 
     if is_virtual:
         if given is not None and given.value:
             assert use is not None
-            given.refuse(f"a {use.name} cluster lives inside the proxy and has no endpoints")
+            given.refuse(f"{use.name} clusters live inside the proxy and have no endpoints")
         return name or ""
     items = _listed(given)
     made = [decode_endpoint(scope, item, name or "unnamed", use) for item in items]

@@ -5,7 +5,7 @@ Nothing here raises for bad input: what is wrong comes back as problems, all of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -61,19 +61,23 @@ class Decoded:
 
 
 class Decoder:
-    """Reads with one vocabulary; generated names come from `names` and keep clear of `existing`."""
+    """Reads with one vocabulary; generated names come from `names`.
+
+    `existing` are the objects of others: generated names keep clear of theirs, endpoints may not be called
+    like theirs, and names found there do not dangle.
+    """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
         names: Names | None = None,
-        existing: Container[Key] = (),
+        existing: Mapping[Key, Object] | None = None,
         *,
         strict: bool = False,
     ) -> None:
         self._vocabulary = vocabulary
         self._names = Names() if names is None else names
-        self._existing = existing
+        self._existing: Mapping[Key, Object] = {} if existing is None else existing
         self._strict = strict
 
     def part(self, source: Source) -> Decoded:

@@ -48,6 +48,8 @@ class Dump:
         if isinstance(value, EndpointSet):
             return [dict(encode_endpoint(one)) for one in value.endpoints]
         made = encode(value)
+        if isinstance(spec := made.get("spec"), dict):
+            made["spec"] = self._vocabulary.echo(spec)
         match value:
             case Cluster():
                 made["endpoints"] = self._endpoints(value)

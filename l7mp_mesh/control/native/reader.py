@@ -15,7 +15,7 @@ from l7mp_mesh.model.errors import Problem
 from l7mp_mesh.model.value import Frozen, Json, freeze
 
 MAX_PROBLEMS = 1000
-"""Problems that are kept; a text with more is no configuration."""
+"""Errors that are kept, and warnings; a text with more is no configuration."""
 
 _SHOWN = 60
 
@@ -28,9 +28,10 @@ class Report:
     def __init__(self, source: Source, *, strict: bool) -> None:
         self.strict = strict
         self._source = source
-        self._problems: set[Problem] = {
+        self._errors: set[Problem] = {
             Problem(source.file, fault.mark.line, fault.mark.column, "", fault.why) for fault in source.faults
         }
+        self._warnings: set[Problem] = set()
 
     def error(self, path: Path, why: str, *, key: bool = False) -> None:
         """The value at `path` (or its key) can not be used."""
@@ -45,13 +46,14 @@ class Report:
         self._add(path, why, key=key, is_warning=not self.strict)
 
     def _add(self, path: Path, why: str, *, key: bool, is_warning: bool) -> None:
-        if len(self._problems) < MAX_PROBLEMS:
+        kept = self._warnings if is_warning else self._errors
+        if len(kept) < MAX_PROBLEMS:
             line, column = self._source.position(path, key=key)
-            self._problems.add(Problem(self._source.file, line, column, path_text(path), why, is_warning))
+            kept.add(Problem(self._source.file, line, column, path_text(path), why, is_warning))
 
     def problems(self) -> tuple[Problem, ...]:
         """Everything reported, by position."""
-        return tuple(sorted(self._problems))
+        return tuple(sorted(self._errors | self._warnings))
 
 
 def show(value: Json) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from l7mp_mesh.control.native.names import Names
 from l7mp_mesh.control.native.node import Path
 from l7mp_mesh.control.native.reader import Cursor, Fields, Report
 from l7mp_mesh.control.native.vocabulary import Vocabulary
+from l7mp_mesh.model.endpoints import EndpointSet
 from l7mp_mesh.model.snapshot import Key, Kind, Object, key_of
 from l7mp_mesh.model.value import Json
 
@@ -34,10 +36,15 @@ class Use:
 
 
 class Scope:
-    """One decoding; `existing` are keys that generated names must keep clear of."""
+    """One decoding; names made here keep clear of those of `existing`."""
 
     def __init__(
-        self, vocabulary: Vocabulary, report: Report, names: Names, existing: Container[Key], root: Json
+        self,
+        vocabulary: Vocabulary,
+        report: Report,
+        names: Names,
+        existing: Mapping[Key, Object],
+        root: Json,
     ) -> None:
         self.vocabulary = vocabulary
         self.report = report
@@ -79,11 +86,10 @@ class Scope:
         """The name of an endpoint: endpoints are no objects of their own, but share one name space."""
         given = fields.take("name")
         if given is None:
-            taken = self.endpoints | self._spoken
-            name: str | None = self._names.make(cluster, "EndPoint", taken.__contains__)
+            name: str | None = self._names.make(cluster, WORD[Kind.ENDPOINTS], self._is_endpoint)
         else:
             name = given.name()
-        if given is not None and name in self.endpoints:
+        if given is not None and (name in self.endpoints or name in self._others):
             given.report.error(given.path, f'EndPoint "{name}" already defined')
             return None
         if name is not None:
@@ -97,6 +103,15 @@ class Scope:
     def refer(self, at: Cursor, *candidates: Key) -> None:
         """Note that `at` names one of `candidates`."""
         self.uses.append(Use(at.path, candidates))
+
+    @cached_property
+    def _others(self) -> frozenset[str]:
+        """Names of existing endpoints."""
+        sets = (value for value in self._existing.values() if isinstance(value, EndpointSet))
+        return frozenset(endpoint.name for one in sets for endpoint in one.endpoints)
+
+    def _is_endpoint(self, name: str) -> bool:
+        return name in self.endpoints or name in self._spoken or name in self._others
 
     def _is_taken(self, kind: Kind, name: str) -> bool:
         key = Key(kind, name)

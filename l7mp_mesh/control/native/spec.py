@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from l7mp_mesh.control.native.options import decode_options, encode_options
 from l7mp_mesh.control.native.reader import Cursor, Fields
@@ -11,7 +12,9 @@ from l7mp_mesh.control.native.scope import Scope
 from l7mp_mesh.control.native.vocabulary import Word
 from l7mp_mesh.model.protocol import ProtocolUse
 from l7mp_mesh.model.value import Json
-from l7mp_mesh.protocols.base import Protocol
+
+if TYPE_CHECKING:
+    from l7mp_mesh.protocols.base import Protocol
 
 
 class Role(Enum):

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from l7mp_mesh.control.native.reader import normal
 from l7mp_mesh.model.cluster import Cluster
 from l7mp_mesh.model.protocol import ProtocolUse
 from l7mp_mesh.model.snapshot import Key, Kind
 from l7mp_mesh.model.value import Json
-from l7mp_mesh.protocols.base import Protocol
+
+if TYPE_CHECKING:
+    # The package brings every codec with it, which importing this module should not.
+    from l7mp_mesh.protocols.base import Protocol
 
 PREDEFINED = {"controller": "L7mpController", "monitor_responder": "Prometheus"}
 """Clusters that may be named without being defined, and their protocols (concept document)."""
@@ -40,6 +44,11 @@ class Vocabulary:
         """The row that goes by `word`."""
         return self._words.get(normal(word))
 
+    def echo(self, spec: dict[str, Json]) -> dict[str, Json]:
+        """An encoded spec as it was written: without what its word implies anyway."""
+        word = self.find(str(spec.get("protocol")))
+        return spec if word is None else _without(spec, word.implied)
+
     def listeners(self) -> tuple[Protocol, ...]:
         """Rows that can be a listener."""
         return tuple(row for row in self.protocols.values() if row.listener is not None)
@@ -66,7 +75,6 @@ class Vocabulary:
 
 def installed() -> Vocabulary:
     """The vocabulary of all protocols there are."""
-    # Late: the protocols bring the event loop with them, which reading a configuration does not need.
     from l7mp_mesh.protocols import PROTOCOLS  # noqa: PLC0415
 
     return Vocabulary(PROTOCOLS)
@@ -85,6 +93,20 @@ def _implied(row: Protocol, word: str) -> dict[str, Json]:
             place = inner
         place[last] = _plain(value)
     return tree
+
+
+def _without(spec: dict[str, Json], implied: dict[str, Json]) -> dict[str, Json]:
+    made: dict[str, Json] = {}
+    for key, value in spec.items():
+        below = implied.get(key)
+        if key not in implied:
+            made[key] = value
+        elif isinstance(value, dict) and isinstance(below, dict):
+            inner = _without(value, below)
+            made |= {key: inner} if inner else {}
+        elif value != below:
+            made[key] = value
+    return made
 
 
 def _plain(value: object) -> Json:

@@ -68,7 +68,7 @@ def test_objects_written_in_place_of_names_get_l7mps_names() -> None:
 def test_generated_names_go_on_counting_and_avoid_what_exists() -> None:
     made = Names()
     body: Json = {"listener": {"name": "l", "spec": {"protocol": "TCP", "port": 1}, "rules": []}}
-    taken = {Key(Kind.RULELIST, "l-RuleList-1")}
+    taken = {Key(Kind.RULELIST, "l-RuleList-1"): RuleList("l-RuleList-1")}
     found = []
     for _ in range(3):
         decoded = Decoder(VOCABULARY, made, taken).body(Kind.LISTENER, parsed(body))
@@ -305,6 +305,17 @@ def test_an_endpoint_belongs_to_its_cluster() -> None:
     decoded = body(Kind.ENDPOINTS, {"endpoint": {"spec": {"address": "a"}}}, owner="c")
     assert decoded.main == Key(Kind.ENDPOINTS, "c")
     assert decoded.objects == {Key(Kind.ENDPOINTS, "c"): EndpointSet("c", (Endpoint("c-EndPoint-0", "a"),))}
+
+
+def test_endpoint_names_are_unique_among_all_clusters() -> None:
+    other = EndpointSet("d", (Endpoint("e", "a"), Endpoint("c-EndPoint-0", "b")))
+    decoder = Decoder(VOCABULARY, existing={Key(Kind.ENDPOINTS, "d"): other})
+    value: Json = {"endpoint": {"name": "e", "spec": {"address": "a"}}}
+    (problem,) = decoder.body(Kind.ENDPOINTS, parsed(value), owner="c").problems
+    assert (problem.path, problem.why) == ("endpoint.name", 'EndPoint "e" already defined')
+    value = {"endpoint": {"spec": {"address": "a"}}}
+    decoded = decoder.body(Kind.ENDPOINTS, parsed(value), owner="c")
+    assert list(decoded.objects.values()) == [EndpointSet("c", (Endpoint("c-EndPoint-1", "a"),))]
 
 
 def test_the_name_in_the_address_of_a_request_stands_in() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from textwrap import dedent
 
+import pytest
 from support.vocabulary import VOCABULARY
 
 from l7mp_mesh.control.native import Decoder, Dump, parse
 from l7mp_mesh.model.snapshot import Key, Kind, Snapshot
+from l7mp_mesh.model.value import Json
 
 TEXT = """\
 listeners:
@@ -67,6 +69,23 @@ def test_names_stand_for_objects() -> None:
         "egress": [],
         "retry": RETRY,
     }
+
+
+@pytest.mark.parametrize(
+    ("spec", "shown"),
+    [
+        ("{protocol: UDP_server, port: 1}", {"protocol": "UDP_server", "port": 1}),
+        (
+            "{protocol: UDP, port: 1, options: {mode: server}}",
+            {"protocol": "UDP", "port": 1, "options": {"mode": "server"}},
+        ),
+    ],
+)
+def test_a_spec_is_echoed_as_it_was_written(spec: str, shown: Json) -> None:
+    decoded = Decoder(VOCABULARY).config(parse(f"listeners: [{{name: u, spec: {spec}, rules: []}}]"))
+    dump = Dump(Snapshot(objects=decoded.objects), VOCABULARY).one(Key(Kind.LISTENER, "u"))
+    assert isinstance(dump, dict)
+    assert dump["spec"] == shown
 
 
 def test_clusters_count_their_endpoints() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -85,12 +87,29 @@ def test_good_configurations_with_one_bad_part(value: Json, kind: Kind) -> None:
 
 
 @pytest.mark.soak
-def test_ten_thousand_bodies() -> None:
+def test_ten_thousand_bodies_leave_memory_flat() -> None:
     chance = random.Random(11)
     bodies = [json.dumps({"listener": parse(seed).value}).encode() for seed in SEEDS]
-    for number in range(10_000):
+
+    def read(number: int) -> None:
         text = mangled(chance) if number % 2 else bytes(chance.choice(bodies)[: chance.randrange(4000)])
         decoder = Decoder(VOCABULARY)
         for kind in Kind:
             decoder.body(kind, parse(text), owner="x")
         check(text)
+
+    def held() -> int:
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    for number in range(9_000):
+        read(number)
+    tracemalloc.start()
+    try:
+        read(0)
+        before = held()
+        for number in range(1_000):
+            read(number)
+        assert held() - before < 256 * 1024
+    finally:
+        tracemalloc.stop()

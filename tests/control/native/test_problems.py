@@ -87,7 +87,7 @@ OBJECT = "an object (a set of key-value pairs)"
         (CLUSTER % "endpoints: [{name: e, spec: {address: a}}, {name: e, spec: {address: b}}]", 'f:4:55: clusters[0].endpoints[1].name: EndPoint "e" already defined'),
         (CLUSTER % "options: 1", f"f:4:14: clusters[0].options: Property options is invalid: expected {OBJECT}, got 1"),
         ("clusters: [{name: c, spec: {protocol: TCP}, endpoints: [{spec: {address: a}}]}]", "f:1:64: clusters[0].endpoints[0].spec.port: Property port is required: the cluster has none"),
-        ("clusters: [{name: c, spec: {protocol: Echo}, endpoints: [{spec: {address: a}}]}]", "f:1:57: clusters[0].endpoints: Property endpoints is invalid: a Echo cluster lives inside the proxy and has no endpoints"),
+        ("clusters: [{name: c, spec: {protocol: Echo}, endpoints: [{spec: {address: a}}]}]", "f:1:57: clusters[0].endpoints: Property endpoints is invalid: Echo clusters live inside the proxy and have no endpoints"),
         ("clusters: [{name: 'a b', spec: {protocol: Echo}}]", 'f:1:19: clusters[0].name: Property name is invalid: expected a name without spaces, got "a b"'),
         ("clusters: [{name: c, spec: {protocol: Echo}}, {name: c, spec: {protocol: Echo}}]", 'f:1:54: clusters[1].name: Cluster "c" already defined'),
         (ROUTE % "ingress: []", "f:3:5: routes[0].destination: Property destination is required"),
@@ -177,6 +177,13 @@ def test_every_circle_is_reported() -> None:
         "f:2:12: rulelists[0].name: rule lists apply each other in a circle: a -> b -> a",
         "f:4:12: rulelists[2].name: rule lists apply each other in a circle: c -> c",
     ]
+
+
+def test_warnings_do_not_crowd_out_errors() -> None:
+    text = (
+        "clusters: [{name: c, spec: {protocol: TCP}, " + ", ".join(f"x{n}: 1" for n in range(2000)) + "}, 1]"
+    )
+    assert problems(text)[-1].endswith("got 1")
 
 
 def test_the_number_of_problems_is_bounded() -> None:
