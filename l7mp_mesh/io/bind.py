@@ -7,8 +7,12 @@ import errno
 import os
 import socket
 import stat
+from typing import TypeAlias
 
 from l7mp_mesh.ports.layer import BindFailed
+
+BoundSocket: TypeAlias = socket.socket
+"""A socket that has its address; only `io` does anything with it but hand it back."""
 
 
 def _family(address: str) -> socket.AddressFamily:

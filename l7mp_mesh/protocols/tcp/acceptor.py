@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 from l7mp_mesh.io import bind
 from l7mp_mesh.io.serve import AcceptedDriver, StreamServer, serve
 from l7mp_mesh.ports.attributes import Attributes, Peer
@@ -22,7 +20,7 @@ class TcpAcceptor(Acceptor):
         del environment
         self._options = options
         self._listener = listener
-        self._sock: socket.socket | None = None
+        self._sock: bind.BoundSocket | None = None
         self._server: StreamServer | None = None
         self._accept: Accept | None = None
         self._name = (options.address, options.port)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 
 from l7mp_mesh.io import bind
 from l7mp_mesh.io.serve import AcceptedDriver, StreamServer, serve
@@ -21,7 +20,7 @@ class UnixAcceptor(Acceptor):
         del environment
         self._options = options
         self._listener = listener
-        self._sock: socket.socket | None = None
+        self._sock: bind.BoundSocket | None = None
         self._server: StreamServer | None = None
         self._accept: Accept | None = None
         self._peer = Peer("UNIX", "", 0, options.filename, 0)
