@@ -4,6 +4,7 @@ import pytest
 from support.resources import (
     ADS,
     CLUSTER,
+    TCP_PROXY,
     Resource,
     address,
     all_to,
@@ -306,6 +307,7 @@ def action(**fields: object) -> Resource:
             "not supported: HTTP3, only AUTO, HTTP1",
         ),
         (listener("l", hcm(max_request_headers_kb=2000)), f"{CHAIN}.max_request_headers_kb", "got 2000"),
+        (listener("l", typed(TCP_PROXY, cluster="c")), f"{CHAIN}.stat_prefix", "1 or more characters"),
         (listener("l", hcm()), CHAIN, "expected `rds` or `route_config`"),
         (listener("l", hcm(http_filters=[])), f"{CHAIN}.http_filters", "router"),
         (listener("l", hcm(use_remote_address=True)), f"{CHAIN}.use_remote_address", "not supported"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from l7mp_mesh import api
+from l7mp_mesh.api.validate import violations
 from l7mp_mesh.control.xds.translate.cluster import cluster
 from l7mp_mesh.control.xds.translate.endpoint import load_assignment
 from l7mp_mesh.control.xds.translate.listener import listener
@@ -33,4 +34,8 @@ def translate(resource: api.Proto) -> Translation:
     translator = TRANSLATORS.get(name)
     if translator is None:
         raise ConfigError("", f"not supported: {name}")
-    return translator(resource)
+    # The translators say what is not supported; what Envoy would refuse as well comes after that.
+    made = translator(resource)
+    for violation in violations(resource):
+        raise ConfigError(violation.path, violation.why)
+    return made
