@@ -13,7 +13,7 @@ points from the connection to an exchange that is over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from l7mp_mesh.model.listener import ReplyStyle
@@ -26,7 +26,7 @@ from l7mp_mesh.ports.layer import Accept
 from l7mp_mesh.ports.leg import Leg
 from l7mp_mesh.protocols.http.rescue import refusal
 from l7mp_mesh.protocols.http1.codec_body import BodyReader, Pressure
-from l7mp_mesh.protocols.http1.codec_leg import ExchangeLeg, RequestValve
+from l7mp_mesh.protocols.http1.codec_leg import Connections, ExchangeLeg, RequestValve
 from l7mp_mesh.protocols.http1.codec_response import ResponseSink
 from l7mp_mesh.protocols.http1.options import Http1Options
 from l7mp_mesh.protocols.http1.parser import BadMessage, RequestReader
@@ -55,6 +55,7 @@ class ServerCodec(Sink):
         "_emit",
         "_expects",
         "_has_ended",
+        "_idle",
         "_into",
         "_is_advancing",
         "_is_holding",
@@ -65,9 +66,10 @@ class ServerCodec(Sink):
         "_phase",
         "_reader",
         "_response",
-        "_serials",
+        "_siblings",
         "_surplus",
         "_valve",
+        "_was_partial",
         "_window",
         "pressure",
         "writer",
@@ -78,14 +80,15 @@ class ServerCodec(Sink):
         lower: Leg,
         attributes: Attributes,
         emit: Accept,
-        serials: Iterator[int],
+        siblings: Connections,
         options: Http1Options,
         clock: Clock,
     ) -> None:
         self._lower = lower
         self._attributes = attributes
         self._emit: Accept | None = emit
-        self._serials = serials
+        self._siblings = siblings
+        siblings.open.add(self)
         self._options = options
         self._clock = clock
         self._reader = RequestReader(options.header_limit)
@@ -103,6 +106,8 @@ class ServerCodec(Sink):
         self._is_holding = False
         self._has_ended = False
         self._linger: Handle | None = None
+        self._idle = 0.0
+        self._was_partial = False
         self.writer = lower.sink
         self.pressure = Pressure()
 
@@ -167,7 +172,6 @@ class ServerCodec(Sink):
     def finished(self, *, keeps_alive: bool) -> None:
         """The response is complete."""
         if self._phase == BODY and not (keeps_alive and self._skip_body()):
-            self._detach()
             self._begin_linger()
         elif keeps_alive and self._phase == ANSWER:
             self._detach()
@@ -178,13 +182,10 @@ class ServerCodec(Sink):
             self.writer.end(None)
             if self._has_ended and not self._surplus:
                 self.close(Reason.OK)
+        elif self._surplus:
+            self._begin_linger()
         else:
-            has_more = bool(self._surplus)
-            self._detach()
-            if has_more:
-                self._begin_linger()
-            else:
-                self.close(Reason.OK)
+            self.close(Reason.OK)
 
     def mute(self) -> ReplyStyle:
         """The receiver gave up: it gets nothing more. Returns how the client is told."""
@@ -196,15 +197,32 @@ class ServerCodec(Sink):
         if self._phase == CLOSED:
             return
         self._phase = CLOSED
+        self._siblings.open.discard(self)
         self._detach()
         if self._linger is not None:
             self._linger.cancel()
-            self._linger = None
         self._surplus = b""
         self._release()
         self._emit = None
         self._reader.unlink()
         self._lower.close(reason)
+
+    def sweep(self, passed: float) -> None:
+        """Called every `passed` seconds: nobody else watches a connection without an exchange."""
+        if self._phase != HEAD:
+            return
+        is_partial = self._reader.has_partial
+        if is_partial is not self._was_partial:
+            self._was_partial = is_partial
+            self._idle = 0.0
+            return
+        self._idle += passed
+        options = self._options
+        if is_partial:
+            if 0 < options.header_timeout <= self._idle:
+                self._refuse(BadMessage(408, "the request head did not arrive in time"))
+        elif 0 < options.idle_timeout <= self._idle:
+            self.close(Reason.OK)
 
     @property
     def awaits_decision(self) -> bool:
@@ -269,6 +287,7 @@ class ServerCodec(Sink):
         self._consumed(end)
         if end < 0:
             return False
+        self._idle = 0.0
         head = reader.head
         response = ResponseSink(self, head.method, reader.is_v11, reader.keeps_alive)
         self._response = response
@@ -285,7 +304,7 @@ class ServerCodec(Sink):
         assert emit is not None, "a closed connection parses nothing"
         emit(
             ExchangeLeg(self, head, response),
-            Attributes(known.listener, "HTTP", known.peer, next(self._serials), head=head),
+            Attributes(known.listener, "HTTP", known.peer, next(self._siblings.serials), head=head),
         )
         return True
 
@@ -341,7 +360,6 @@ class ServerCodec(Sink):
         head, body = refusal(bad.status, bad.detail, self._options.reply)
         self.writer.data(response_bytes(head, CLOSE + length_framing(len(body))) + body, 0)
         into = self._into
-        self._detach()
         self._begin_linger()
         if response is not None:
             into.abort(Reason.DOWNSTREAM_PROTOCOL)
@@ -354,15 +372,15 @@ class ServerCodec(Sink):
 
     def _detach(self) -> None:
         """The exchange is over: nothing may point to it any more."""
-        response, self._response = self._response, None
-        if response is not None:
-            response.unlink()
+        if self._response is not None:
+            self._response.unlink()
+            self._response = None
         self._into = DISCARD
         self._is_started = False
         self._expects = False
-        window, self._window = self._window, None
-        if window is not None:
-            window.let_go()
+        if self._window is not None:
+            self._window.let_go()
+            self._window = None
         self.pressure.detach()
 
     def _begin_linger(self) -> None:
@@ -370,13 +388,13 @@ class ServerCodec(Sink):
         if self._phase >= LINGER:
             return
         self._phase = LINGER
+        self._detach()
         self._surplus = b""
         self._release()
         self.writer.end(None)
         if self._has_ended:
             self.close(Reason.OK)
         else:
-            self._linger = self._clock.call_at(self._clock.now() + LINGER_TIME, self._linger_over)
-
-    def _linger_over(self) -> None:
-        self.close(Reason.OK)
+            self._linger = self._clock.call_at(
+                self._clock.now() + LINGER_TIME, partial(self.close, Reason.OK)
+            )

@@ -1,7 +1,8 @@
-"""What a session holds of one exchange with a client: its leg, and the valve of the request body."""
+"""What stands around a connection with a client: its siblings, and what a session holds of an exchange."""
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 from l7mp_mesh.pipe.head import RequestHead
@@ -14,6 +15,16 @@ from l7mp_mesh.protocols.http1.codec_response import ResponseSink
 
 if TYPE_CHECKING:
     from l7mp_mesh.protocols.http1.codec import ServerCodec
+
+
+class Connections:
+    """The accepted connections of one layer: those that are open, and the numbers of their sessions."""
+
+    __slots__ = ("open", "serials")
+
+    def __init__(self) -> None:
+        self.open: set[ServerCodec] = set()
+        self.serials = count()
 
 
 class RequestValve(BodyValve):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from l7mp_mesh.model.listener import ReplyStyle
-from l7mp_mesh.model.options import Between, option
+from l7mp_mesh.model.options import Between, Seconds, option
 from l7mp_mesh.protocols.tcp.options import TcpClusterOptions, TcpListenerOptions
 
 HEADER_LIMIT = 60 * 1024
@@ -20,6 +20,16 @@ class Http1Options:
     header_limit: Annotated[int, Between(256, 1 << 20)] = field(
         default=HEADER_LIMIT,
         metadata=option(doc="Longest start line with header section, in bytes; 431 beyond it."),
+    )
+    header_timeout: Seconds = field(
+        default=60.0,
+        metadata=option(doc="Seconds in which a request head must be complete once it has begun; 408 then."),
+    )
+    idle_timeout: Seconds = field(
+        default=3600.0,
+        metadata=option(
+            doc="Seconds without a request after which a client's connection is closed; 0: never."
+        ),
     )
     reply: ReplyStyle = field(
         default=ReplyStyle.L7MP,

@@ -480,6 +480,36 @@ def test_an_idle_client_that_ends_is_closed() -> None:
     assert down.lower.closed is Reason.OK
 
 
+def test_a_head_that_never_completes_is_answered_with_408() -> None:
+    down = Down(Http1Options(header_timeout=30.0))
+    down.feed(GET[:-1])
+    down.clock.advance(15.0)
+    assert down.lower.take() == b""
+    down.clock.advance(30.0)
+    assert down.lower.take().startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    down.clock.advance(1.0)
+    assert down.lower.closed is Reason.OK
+
+
+def test_a_connection_without_a_request_is_closed_in_the_end() -> None:
+    down = Down(Http1Options(idle_timeout=60.0))
+    for _ in range(5):
+        down.clock.advance(45.0)
+        down.feed(GET)
+        down.answer(response())
+    assert down.lower.closed is None
+    down.clock.advance(60.0)
+    assert down.lower.closed is Reason.OK
+
+
+def test_a_connection_that_waits_for_its_answer_is_left_alone() -> None:
+    down = Down(Http1Options(idle_timeout=60.0))
+    down.feed(GET)
+    down.clock.advance(600.0)
+    assert down.lower.closed is None
+    assert down.answer(response()).startswith(b"HTTP/1.1 200")
+
+
 def test_closing_an_unanswered_leg_closes_the_connection_once() -> None:
     down = Down()
     down.feed(GET)
