@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from l7mp_mesh.api import ApiError, Json, message
-from l7mp_mesh.control.native import Decoder, Format, Source, Vocabulary, installed, parse
+from l7mp_mesh.control.native import Decoder, Format, Source, Vocabulary, installed, parse, steps
 from l7mp_mesh.model.errors import Problem
 from xds_server import native
 from xds_server.envoy import resource_from_json
@@ -16,8 +15,6 @@ from xds_server.snapshot import Resource, Snapshot, describe_dangling
 from xds_server.types import type_of
 
 RESPONSE = "envoy.service.discovery.v3.DiscoveryResponse"
-
-_STEP = re.compile(r"\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]|([^.\[\]]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +134,7 @@ class _File:
         self._problems.append(Problem(str(self._path), *self._place(path), path, why))
 
     def _place(self, path: str) -> tuple[int, int]:
-        return self._source.position(_steps(path), key=True)
-
-
-def _steps(path: str) -> tuple[str | int, ...]:
-    """A field path ("filters[0].typed_config['a.b']") as keys and indexes."""
-    return tuple(int(index) if index else quoted or name for index, quoted, name in _STEP.findall(path))
+        return self._source.position(steps(path), key=True)
 
 
 def _duplicates(found: Iterable[Located]) -> Iterator[Problem]:

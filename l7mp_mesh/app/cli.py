@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "-s", "--strict", action="store_true", help="unknown fields and dangling names are errors"
     )
+    run.add_argument(
+        "-b", "--bootstrap", metavar="FILE", type=Path, help="Envoy bootstrap, beside a native configuration"
+    )
     run.add_argument("-l", "--log-level", metavar="LEVEL", choices=LEVELS, help=", ".join(LEVELS))
     run.add_argument(
         "--drain-time",

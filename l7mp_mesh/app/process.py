@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from l7mp_mesh.admin.monitor import Monitor
 from l7mp_mesh.app import logs
@@ -40,6 +41,10 @@ FLUSH = 1.0
 """Seconds after which access-log lines are on disk."""
 
 
+SourceMaker: TypeAlias = Callable[[LoopClock], ConfigSource]
+"""Makes a source inside the event loop."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """What `l7mp-mesh run` was told."""
@@ -48,7 +53,7 @@ class RunOptions:
     strict: bool = False
     log_level: str | None = None
     drain_time: float = 30.0
-    sources: tuple[Callable[[LoopClock], ConfigSource], ...] = ()
+    sources: tuple[SourceMaker, ...] = ()
     """Further sources (xDS), made inside the event loop."""
 
 
@@ -63,7 +68,6 @@ class Process:
         self.clock = LoopClock()
         self.stats = Stats()
         vocabulary = Vocabulary(PROTOCOLS)
-        names = Names()
         responders: dict[str, Responder] = {"Prometheus": Monitor(self.stats)}
         predefined = {key.name: cluster.protocol for key, cluster in vocabulary.predefined().items()}
         self.runtime = Runtime(
@@ -72,12 +76,12 @@ class Process:
         self.store = ConfigStore(self.runtime)
         self.store.watch(self._changed)
         responders["L7mpController"] = RestController(
-            self.store, self.runtime.registry, self.runtime, vocabulary, names, version()
+            self.store, self.runtime.registry, self.runtime, vocabulary, Names(), version()
         )
         self._file = (
             None
             if options.config is None
-            else FileSource(options.config, vocabulary, names, strict=options.strict, amend=self._amend)
+            else FileSource(options.config, vocabulary, strict=options.strict, amend=self._amend)
         )
         self._stopping = asyncio.Event()
 

@@ -5,21 +5,75 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from l7mp_mesh.app.process import Process, RunOptions
+from l7mp_mesh.app.process import Process, RunOptions, SourceMaker
+from l7mp_mesh.control.native import Source, parse
+from l7mp_mesh.model.errors import ConfigError, Problem
+
+BOOTSTRAP_WORDS = frozenset({"node", "static_resources", "dynamic_resources"})
+"""Top-level fields by which an Envoy bootstrap is told from a native configuration."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop; the exit status."""
+    config: Path | None = options.config
+    bootstrap: Path | None = options.bootstrap
+    try:
+        if config is not None and bootstrap is None and _is_bootstrap(_read(config)):
+            config, bootstrap = None, config
+        sources = () if bootstrap is None else (_xds(_read(bootstrap)),)
+    except _Refused as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return 1
+    if config is None and not sources:
+        print("l7mp-mesh run: nothing to serve: give a file with -c (see --help)", file=sys.stderr)
+        return 1
     told = RunOptions(
-        config=options.config,
+        config=config,
         strict=options.strict,
         log_level=options.log_level,
         drain_time=options.drain_time,
+        sources=sources,
     )
     with asyncio.Runner(loop_factory=loop_factory(options.loop)) as runner:
         return runner.run(_serve(told))
+
+
+class _Refused(Exception):
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+
+def _read(path: Path) -> Source:
+    try:
+        return parse(path.read_bytes(), str(path))
+    except OSError as error:
+        why = f"can not be read: {error.strerror or error}"
+        raise _Refused(Problem(str(path), 0, 0, "", why)) from error
+
+
+def _is_bootstrap(source: Source) -> bool:
+    return isinstance(source.value, dict) and not BOOTSTRAP_WORDS.isdisjoint(source.value)
+
+
+def _xds(source: Source) -> SourceMaker:
+    """What follows the management server that a bootstrap names."""
+    # gRPC and protobuf are needed for xDS only.
+    from l7mp_mesh.control.xds.bootstrap import read_bootstrap
+    from l7mp_mesh.control.xds.source import XdsSource
+
+    if source.faults:
+        raise _Refused(*source.problems())
+    try:
+        bootstrap = read_bootstrap(source.value)
+    except ConfigError as error:
+        raise _Refused(source.problem(error.path, error.why)) from error
+    return lambda clock: XdsSource(bootstrap, clock)
 
 
 async def _serve(options: RunOptions) -> int:

@@ -9,7 +9,7 @@ from l7mp_mesh.control.native.dump import Dump
 from l7mp_mesh.control.native.encode import encode, encode_config
 from l7mp_mesh.control.native.names import Names
 from l7mp_mesh.control.native.schema import schema
-from l7mp_mesh.control.native.source import Format, Source, parse, parsed
+from l7mp_mesh.control.native.source import Format, Source, parse, parsed, steps
 from l7mp_mesh.control.native.validate import validate
 from l7mp_mesh.control.native.vocabulary import Vocabulary, installed
 
@@ -27,5 +27,6 @@ __all__ = [
     "parse",
     "parsed",
     "schema",
+    "steps",
     "validate",
 ]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import Enum
 
 from l7mp_mesh.control.native.json_text import mark_json, read_json
 from l7mp_mesh.control.native.node import Fault, Mark, Node, Path
 from l7mp_mesh.control.native.yaml_text import read_yaml
+from l7mp_mesh.model.errors import Problem
 from l7mp_mesh.model.value import Json
 
 MAX_TEXT = 16 * 1024 * 1024
 """Characters of a text that is read."""
 
 NOWHERE = Mark(0, 0)
+
+_STEP = re.compile(r"\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]|([^.\[\]]+)")
 
 
 class Format(Enum):
@@ -40,6 +44,22 @@ class Source:
         if self._found is None:
             self._found = self._root()
         return self._found.find(path, key=key)
+
+    def problem(self, path: str, why: str) -> Problem:
+        """What is wrong with the value that a path in writing ("listeners[0].name") names."""
+        line, column = self.position(steps(path), key=True)
+        return Problem(self.file, line, column, path, why)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """The faults of the text itself."""
+        return tuple(
+            Problem(self.file, fault.mark.line, fault.mark.column, "", fault.why) for fault in self.faults
+        )
+
+
+def steps(path: str) -> Path:
+    """A path in writing ("filters[0].typed_config['a.b']") as keys and indices."""
+    return tuple(int(index) if index else quoted or name for index, quoted, name in _STEP.findall(path))
 
 
 def parsed(value: Json, file: str = "") -> Source:

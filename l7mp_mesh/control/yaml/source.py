@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from l7mp_mesh.model.snapshot import ADMIN_KEY, Key, Object
 from l7mp_mesh.ports.config import ConfigSource, Store, Update
 
 log = logging.getLogger("l7mp_mesh.file")
+
+SOURCE = "file"
+"""Owner of what a configuration file brings."""
 
 POLL = 1.0
 """Seconds between two looks at the file."""
@@ -38,14 +41,12 @@ class FileSource(ConfigSource):
         self,
         path: Path,
         vocabulary: Vocabulary,
-        names: Names,
         *,
         strict: bool,
         amend: Callable[[Admin], Admin],
     ) -> None:
         self.path = path
         self._vocabulary = vocabulary
-        self._names = names
         self._strict = strict
         self._amend = amend
         self._owned: frozenset[Key] = frozenset()
@@ -55,9 +56,12 @@ class FileSource(ConfigSource):
     async def load(self, store: Store) -> tuple[Problem, ...]:
         """Read the file and apply it; returns the warnings. Raises FileRefused, nothing was changed then."""
         self._seen = self._stamp()
-        objects, warnings = self._decode()
+        snapshot = store.snapshot.objects
+        objects, warnings = self._decode(
+            {key: value for key, value in snapshot.items() if store.owner(key) != SOURCE}
+        )
         update = Update(
-            source="file",
+            source=SOURCE,
             version=str(self._seen),
             upserts=objects,
             removals=self._owned - frozenset(objects),
@@ -101,13 +105,14 @@ class FileSource(ConfigSource):
             log.warning("%s", problem)
         log.info("configuration reloaded", extra={"file": str(self.path)})
 
-    def _decode(self) -> tuple[dict[Key, Object], tuple[Problem, ...]]:
+    def _decode(self, others: Mapping[Key, Object]) -> tuple[dict[Key, Object], tuple[Problem, ...]]:
         try:
             text = self.path.read_bytes()
         except OSError as error:
             why = f"can not be read: {error.strerror or error}"
             raise FileRefused([Problem(str(self.path), 0, 0, "", why)]) from error
-        decoder = Decoder(self._vocabulary, self._names, strict=self._strict)
+        # Names are generated from 0 again, so that a file that did not change yields the same objects.
+        decoder = Decoder(self._vocabulary, Names(), others, strict=self._strict)
         decoded = decoder.config(parse(text, str(self.path)))
         if decoded.errors:
             raise FileRefused(decoded.errors)
