@@ -37,7 +37,10 @@ STATUS_BY_LINE: Final[dict[bytes, int]] = {line[:-2]: status for status, line in
 HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%-]*(?::[0-9]*)?|\[[0-9A-Fa-f:.vV]+\](?::[0-9]*)?").fullmatch
 STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
 VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
+PERSISTENT: Final = (b"keep-alive", b"Keep-Alive")
+"""What most clients write into Connection."""
 EMPTY_LINE: Final = b"\r\n\r\n"
+SPACE: Final = 32
 SWITCHING: Final = 101
 NO_CONTENT: Final = 204
 NOT_MODIFIED: Final = 304
@@ -98,7 +101,8 @@ class HeadReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Callback of httptools."""
-        if value and value[-1] in b" \t":
+        if value and value[-1] <= SPACE:
+            # Trailing white space; httptools lets no other control character pass.
             value = value.rstrip(b" \t")
         low = COMMON.get(name)
         if low is None:
@@ -234,15 +238,19 @@ class RequestReader(HeadReader):
                 upgrade = value
             else:
                 self._read_rare(name, value)
-        if connection:
-            options = connection_options(connection)
-            self.keeps_alive = b"close" not in options and (self.is_v11 or b"keep-alive" in options)
-            if b"upgrade" not in options:
-                upgrade = b""
-            drop_named(self._fields, options)
-        else:
-            upgrade = b""
-        return length, host, _wanted(upgrade) if upgrade and self.is_v11 else b""
+        if connection and self._obey(connection) and upgrade and self.is_v11:
+            return length, host, _wanted(upgrade)
+        return length, host, b""
+
+    def _obey(self, connection: bytes) -> bool:
+        """Apply a Connection field; True when it asks for an upgrade."""
+        if connection in PERSISTENT:
+            self.keeps_alive = True
+            return False
+        options = connection_options(connection)
+        self.keeps_alive = b"close" not in options and (self.is_v11 or b"keep-alive" in options)
+        drop_named(self._fields, options)
+        return b"upgrade" in options
 
     def _read_rare(self, name: bytes, value: bytes) -> None:
         if name == b"transfer-encoding":
