@@ -6,7 +6,7 @@ waits for its routes: until they have come it is not bound (or keeps its former 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from l7mp_mesh import api
@@ -189,11 +189,13 @@ class Inventory:
             type_ is not ResourceType.LDS or translation.needs <= self._shelves[ResourceType.RDS].held.keys()
         )
 
-    def _change(self, type_: ResourceType, refusals: Iterable[Refusal]) -> Change:
+    def _change(self, type_: ResourceType, refusals: Sequence[Refusal]) -> Change:
         shelf = self._shelves[type_]
         wanted: dict[Key, Object] = {}
         owners: dict[Key, str] = {}
-        for name, held in shelf.held.items():
+        # Where two resources share an object, the older shape of a refused one must not win.
+        refused = {refusal.name for refusal in refusals}
+        for name, held in sorted(shelf.held.items(), key=lambda item: item[0] not in refused):
             wanted.update(held.translation.objects)
             owners.update(dict.fromkeys(held.translation.objects, name))
         update = Update(
