@@ -1,0 +1,18 @@
+"""What the control API asks of the running dataplane beside changes of its configuration."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class RuntimeOps(Protocol):
+    """What recursive deletes do to live sessions; the runtime has these methods."""
+
+    def end_listener(self, name: str) -> None:
+        """End every session that the listener of that name has emitted."""
+
+    def end_cluster(self, name: str) -> None:
+        """End every session that goes through the cluster of that name."""
+
+    def disconnect_endpoint(self, name: str) -> None:
+        """Take away every leg to the endpoint of that name; retry policies decide what follows."""
