@@ -14,7 +14,7 @@ from typing import TypeAlias
 from l7mp_mesh.admin.monitor import Monitor
 from l7mp_mesh.app import logs
 from l7mp_mesh.app.version import version
-from l7mp_mesh.control.native import Names, Vocabulary
+from l7mp_mesh.control.native import Vocabulary
 from l7mp_mesh.control.rest import RestController
 from l7mp_mesh.control.store import ConfigStore
 from l7mp_mesh.control.yaml.source import FileRefused, FileSource, with_command_line
@@ -76,7 +76,7 @@ class Process:
         self.store = ConfigStore(self.runtime)
         self.store.watch(self._changed)
         responders["L7mpController"] = RestController(
-            self.store, self.runtime.registry, self.runtime, vocabulary, Names(), version()
+            self.store, self.runtime.registry, self.runtime, vocabulary, version()
         )
         self._file = (
             None
