@@ -7,6 +7,7 @@ and `12:30` are strings. Anchors and merge keys (`<<`) work; what they may expan
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import yaml
 
@@ -34,10 +35,10 @@ def read_yaml(text: str, faults: list[Fault]) -> tuple[Json, Node]:
     """The value of `text` and its positions. What is wrong goes to `faults`."""
     builder = _Builder(faults)
     try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            builder.take(event)
-    except _Stop:
-        pass
+        # The fault is in the list when the builder stops.
+        with suppress(_Stop):
+            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+                builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = Mark(1, 1) if mark is None else Mark(mark.line + 1, mark.column + 1)

@@ -8,9 +8,7 @@ from support.resources import (
     Resource,
     address,
     all_to,
-    assignment,
     eds,
-    eds_cluster,
     endpoint,
     hcm,
     host,
@@ -25,7 +23,6 @@ from support.resources import (
 
 from l7mp_mesh import api
 from l7mp_mesh.control.xds.translate import Translation, translate
-from l7mp_mesh.model.cluster import Cluster, LbPolicy
 from l7mp_mesh.model.endpoints import Endpoint, EndpointSet
 from l7mp_mesh.model.errors import ConfigError
 from l7mp_mesh.model.listener import Listener, OnChange, ReplyStyle
@@ -213,60 +210,6 @@ def test_path_and_headers_must_match_together() -> None:
     assert found == All((Compare(Op.STARTS, PATHNAME, "/a"), Compare(Op.TEST, "/HTTP/method", "GET")))
 
 
-def test_a_cluster_is_one_for_http_and_one_for_tcp_over_the_same_endpoints() -> None:
-    translation = translated(
-        static("c", endpoint(1), endpoint(2, load_balancing_weight=3), lb_policy="RANDOM")
-    )
-    assert set(translation.objects) == {
-        Key(Kind.CLUSTER, "c"),
-        Key(Kind.CLUSTER, "tcp/c"),
-        Key(Kind.ENDPOINTS, "c"),
-    }
-    for name, protocol in (("c", "HTTP"), ("tcp/c", "TCP")):
-        found = translation.objects[Key(Kind.CLUSTER, name)]
-        assert isinstance(found, Cluster)
-        assert (found.protocol.name, found.endpoints) == (protocol, "c")
-        assert (found.balancing.policy, found.connect_timeout) == (LbPolicy.RANDOM, 5.0)
-    assert translation.objects[Key(Kind.ENDPOINTS, "c")] == EndpointSet(
-        "c", (Endpoint("c/127.0.0.1:1", "127.0.0.1", 1), Endpoint("c/127.0.0.1:2", "127.0.0.1", 2, 3))
-    )
-
-
-@pytest.mark.parametrize(
-    ("written", "policy"),
-    [(None, LbPolicy.ROUND_ROBIN), ("ROUND_ROBIN", LbPolicy.ROUND_ROBIN), ("RING_HASH", LbPolicy.HASH_RING)],
-)
-def test_round_robin_is_the_default(written: str | None, policy: LbPolicy) -> None:
-    fields: Resource = {} if written is None else {"lb_policy": written}
-    found = made(static("c", endpoint(1), **fields), Kind.CLUSTER, "c")
-    assert isinstance(found, Cluster)
-    assert found.balancing.policy is policy
-
-
-@pytest.mark.parametrize(("service", "expected"), [("", "c"), ("s", "s")])
-def test_an_eds_cluster_uses_the_set_of_its_service(service: str, expected: str) -> None:
-    translation = translated(eds_cluster("c", service))
-    found = translation.objects[Key(Kind.CLUSTER, "c")]
-    assert isinstance(found, Cluster)
-    assert found.endpoints == f"eds/{expected}"
-    assert translation.needs == {expected}
-    assert not any(key.kind is Kind.ENDPOINTS for key in translation.objects)
-
-
-def test_endpoints_that_are_not_healthy_get_no_sessions_and_doubles_count_once() -> None:
-    resource = eds(
-        "s",
-        endpoint(1, health_status="HEALTHY"),
-        endpoint(2, health_status="UNHEALTHY"),
-        endpoint(3, health_status="DRAINING"),
-        endpoint(4, health_status="DEGRADED"),
-        endpoint(1, load_balancing_weight=7),
-    )
-    found = made(resource, Kind.ENDPOINTS, "eds/s")
-    assert isinstance(found, EndpointSet)
-    assert [(one.port, one.weight) for one in found.endpoints] == [(1, 1), (4, 1)]
-
-
 VHOST = "virtual_hosts[0]"
 
 
@@ -387,129 +330,6 @@ def action(**fields: object) -> Resource:
     ],
 )
 def test_what_can_not_be_translated_is_named_by_its_path(resource: Resource, path: str, why: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        translated(resource)
-    assert caught.value.path == path
-    assert why in caught.value.why
-
-
-NATIVE = "l7mp.mesh.v1.Listener"
-
-
-def native(**config: object) -> Resource:
-    return typed(NATIVE, config=config)  # type: ignore[arg-type]
-
-
-def test_a_native_listener_is_bound_where_the_envoy_listener_says() -> None:
-    config = native(spec={"protocol": "UDP"}, rules=[{"action": {"route": {"destination": "c"}}}])
-    translation = translated(listener("voice", config, 5000))
-    found = translation.objects[Key(Kind.LISTENER, "voice")]
-    assert isinstance(found, Listener)
-    assert found.protocol.name == "UDP"
-    assert (found.options.on_change, found.options.reply) == (OnChange.REROUTE, ReplyStyle.L7MP)
-    again = translated(
-        typed(
-            "envoy.config.listener.v3.Listener",
-            name="voice",
-            filter_chains=[
-                {
-                    "filters": [
-                        {
-                            "name": "f",
-                            "typed_config": native(
-                                spec={"protocol": "UDP", "port": 5000, "address": "127.0.0.1"},
-                                rules=[{"action": {"route": {"destination": "c"}}}],
-                            ),
-                        }
-                    ]
-                }
-            ],
-        )
-    )
-    assert again == translation
-
-
-def test_a_native_listener_brings_rules_and_routes_of_its_own() -> None:
-    config: Resource = {
-        **native(spec={"protocol": "UDP"}, rules="list"),
-        "rulelists": [{"name": "list", "rules": ["one"]}],
-        "rules": [{"name": "one", "action": {"route": "way"}}],
-        "routes": [{"name": "way", "destination": "c", "ingress": ["t"]}],
-    }
-    objects = translated(listener("voice", config)).objects
-    assert {
-        Key(Kind.LISTENER, "voice"),
-        Key(Kind.RULELIST, "list"),
-        Key(Kind.RULE, "one"),
-        Key(Kind.ROUTE, "way"),
-    } == set(objects)
-
-
-def cluster_type(**config: object) -> Resource:
-    return {"name": "l7mp", "typed_config": typed("l7mp.mesh.v1.Cluster", config=config)}  # type: ignore[arg-type]
-
-
-def test_a_native_cluster_takes_its_endpoints_from_itself_from_envoys_fields_or_by_eds() -> None:
-    spec = {"protocol": "WebSocket", "port": 8000}
-    own = translated(
-        typed(CLUSTER, name="w", cluster_type=cluster_type(spec=spec, endpoints=[{"spec": {"address": "h"}}]))
-    )
-    found = own.objects[Key(Kind.ENDPOINTS, "w")]
-    assert isinstance(found, EndpointSet)
-    assert [one.address for one in found.endpoints] == ["h"]
-    given = translated(
-        typed(
-            CLUSTER,
-            name="w",
-            cluster_type=cluster_type(spec=spec),
-            load_assignment=assignment("w", endpoint(1)),
-        )
-    )
-    found = given.objects[Key(Kind.ENDPOINTS, "w")]
-    assert isinstance(found, EndpointSet)
-    assert [one.port for one in found.endpoints] == [1]
-    late = translated(
-        typed(CLUSTER, name="w", cluster_type=cluster_type(spec=spec), eds_cluster_config={"eds_config": ADS})
-    )
-    cluster = late.objects[Key(Kind.CLUSTER, "w")]
-    assert isinstance(cluster, Cluster)
-    assert (cluster.protocol.name, cluster.endpoints, late.needs) == ("WebSocket", "eds/w", {"w"})
-
-
-@pytest.mark.parametrize(
-    ("resource", "path", "why"),
-    [
-        (
-            listener("l", native(spec={"protocol": "Nope"}, rules="r")),
-            f"{CHAIN}.config.spec.protocol",
-            "Nope",
-        ),
-        (
-            listener("l", native(spec={"protocol": "UDP", "port": 9}, rules="r")),
-            f"{CHAIN}.config.spec.port",
-            "8080",
-        ),
-        (listener("l", native(name="m", spec={"protocol": "UDP"}, rules="r")), f"{CHAIN}.config.name", "'l'"),
-        (
-            listener("l", {**native(spec={"protocol": "UDP"}, rules="r"), "routes": [{"name": "x"}]}),
-            f"{CHAIN}.routes[0].destination",
-            "",
-        ),
-        (
-            typed(
-                CLUSTER, name="w", cluster_type=cluster_type(spec={"protocol": "Echo"}, loadbalancer="Nope")
-            ),
-            "cluster_type.typed_config.config.loadbalancer.policy",
-            "",
-        ),
-        (
-            typed(CLUSTER, name="w", cluster_type={"name": "x", "typed_config": typed(NATIVE)}),
-            "cluster_type.typed_config",
-            "not supported",
-        ),
-    ],
-)
-def test_an_error_in_a_native_object_is_named_by_its_path(resource: Resource, path: str, why: str) -> None:
     with pytest.raises(ConfigError) as caught:
         translated(resource)
     assert caught.value.path == path
