@@ -19,6 +19,9 @@ from l7mp_mesh import api
 from l7mp_mesh.api.errors import ApiError
 from l7mp_mesh.api.locate import ANY
 
+MAX_DEPTH = 40
+"""Fields from the top to an Any that is still looked into; protobuf bounds only what is in one Any."""
+
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
@@ -118,6 +121,8 @@ def _value(value: api.Proto, constraint: Constraint, path: str) -> Iterator[ApiE
 def _inside(value: api.Proto, path: str) -> Iterator[ApiError]:
     if value.DESCRIPTOR.full_name != ANY:
         yield from violations(value, path)
+    elif path.count(".") > MAX_DEPTH:
+        yield ApiError(path, f"nested more than {MAX_DEPTH} levels deep")
     elif value.type_url and api.known(value.type_url.rpartition("/")[2]):
         try:
             inner = api.unpack(value)

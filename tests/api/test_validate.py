@@ -122,3 +122,13 @@ def test_every_rule_that_envoy_uses_is_interpreted() -> None:
     used = set(rules_in_use())
     assert len(used) > 30
     assert {rule for rule in used if rule[1] not in known} == set()
+
+
+def test_a_tower_of_anys_is_not_climbed() -> None:
+    tower = api.from_json({"name": "top"}, "envoy.config.listener.v3.Filter")
+    for _ in range(1000):
+        storey: api.Proto = api.message("envoy.config.listener.v3.Filter")(name="f")
+        storey.typed_config.CopyFrom(api.pack(tower))
+        tower = storey
+    (error,) = violations(tower)
+    assert "nested more than 40 levels" in error.why

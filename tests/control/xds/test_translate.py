@@ -251,6 +251,7 @@ def action(**fields: object) -> Resource:
         ),
         (listener("l", hcm(max_request_headers_kb=2000)), f"{CHAIN}.max_request_headers_kb", "got 2000"),
         (listener("l", typed(TCP_PROXY, cluster="c")), f"{CHAIN}.stat_prefix", "1 or more characters"),
+        (listener("l", hcm(codec_type=99)), f"{CHAIN}.codec_type", "not supported: 99"),
         (listener("l", hcm()), CHAIN, "expected `rds` or `route_config`"),
         (listener("l", hcm(http_filters=[])), f"{CHAIN}.http_filters", "router"),
         (listener("l", hcm(use_remote_address=True)), f"{CHAIN}.use_remote_address", "not supported"),

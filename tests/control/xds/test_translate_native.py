@@ -151,3 +151,13 @@ def test_an_error_in_a_native_object_is_named_by_its_path(resource: Resource, pa
         translated(resource)
     assert caught.value.path == path
     assert why in caught.value.why
+
+
+def test_a_number_that_json_can_not_say_is_refused_by_its_path() -> None:
+    made: api.Proto = api.from_json(listener("l", native(spec={"protocol": "UDP"}, rules="r")))
+    config: api.Proto = api.unpack(made.filter_chains[0].filters[0].typed_config)
+    config.config.fields["spec"].struct_value.fields["idle_timeout"].number_value = float("inf")
+    made.filter_chains[0].filters[0].typed_config.CopyFrom(api.pack(config))
+    with pytest.raises(ConfigError) as caught:
+        translate(made)
+    assert caught.value.path == f"{CHAIN}.config"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from l7mp_mesh import api
 from l7mp_mesh.control.xds.translate.endpoint import eds_name, endpoint_set
-from l7mp_mesh.control.xds.translate.fields import from_ads, only, required, seconds, typed
+from l7mp_mesh.control.xds.translate.fields import enum_word, from_ads, only, required, seconds, typed
 from l7mp_mesh.control.xds.translate.native import NATIVE_CLUSTER, native_cluster
 from l7mp_mesh.control.xds.translate.protocol import http_cluster, tcp_cluster
 from l7mp_mesh.control.xds.translate.translation import Translation
@@ -42,7 +42,7 @@ def cluster(resource: api.Proto) -> Translation:
     name = required(resource.name, "name")
     if resource.WhichOneof("cluster_discovery_type") == "cluster_type":
         return _extension(resource, name)
-    kind = _enum(resource, "type")
+    kind = enum_word(resource, "type")
     if kind in ("STATIC", "STRICT_DNS", "LOGICAL_DNS"):
         only(resource, "", *WITH_ADDRESSES)
     elif kind == "EDS":
@@ -97,14 +97,8 @@ def _extension(resource: api.Proto, name: str) -> Translation:
 
 
 def _policy(resource: api.Proto) -> LbPolicy:
-    name = _enum(resource, "lb_policy")
+    name = enum_word(resource, "lb_policy")
     policy = POLICIES.get(name)
     if policy is None:
         raise ConfigError("lb_policy", f"not supported: {name}, only {', '.join(POLICIES)}")
     return policy
-
-
-def _enum(message: api.Proto, field: str) -> str:
-    number = getattr(message, field)
-    value = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number.get(number)
-    return str(value.name) if value is not None else str(number)

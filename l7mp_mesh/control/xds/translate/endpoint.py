@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from l7mp_mesh import api
-from l7mp_mesh.control.xds.translate.fields import only, required, socket_address, under
+from l7mp_mesh.control.xds.translate.fields import enum_word, only, required, socket_address, under
 from l7mp_mesh.control.xds.translate.translation import Translation
 from l7mp_mesh.model.endpoints import Endpoint, EndpointSet
 from l7mp_mesh.model.errors import ConfigError
@@ -54,16 +54,10 @@ def _endpoint(lb_endpoint: api.Proto, owner: str, path: str) -> Endpoint | None:
     address, port = socket_address(lb_endpoint.endpoint.address, place)
     if port == 0:
         raise ConfigError(under(place, "socket_address.port_value"), "expected a port in 1..65535, got 0")
-    if _health(lb_endpoint) in LEFT_OUT:
+    if enum_word(lb_endpoint, "health_status") in LEFT_OUT:
         return None
     weight = lb_endpoint.load_balancing_weight.value if lb_endpoint.HasField("load_balancing_weight") else 1
     if weight < 1:
         raise ConfigError(under(path, "load_balancing_weight"), "expected 1 or more, got 0")
     shown = f"[{address}]" if ":" in address else address
     return Endpoint(f"{owner}/{shown}:{port}", address, port, weight)
-
-
-def _health(lb_endpoint: api.Proto) -> str:
-    field = lb_endpoint.DESCRIPTOR.fields_by_name["health_status"]
-    value = field.enum_type.values_by_number.get(lb_endpoint.health_status)
-    return value.name if value is not None else ""

@@ -37,6 +37,13 @@ def typed(packed: api.Proto, path: str) -> api.Proto:
         raise ConfigError(path, error.why) from error
 
 
+def enum_word(message: api.Proto, field: str) -> str:
+    """The name of an enum's value; the number where it has none."""
+    number = getattr(message, field)
+    value = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number.get(number)
+    return str(value.name) if value is not None else str(number)
+
+
 def seconds(duration: api.Proto, path: str) -> float:
     """A google.protobuf.Duration that is not negative."""
     value: float = duration.seconds + duration.nanos / 1e9

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from l7mp_mesh import api
 from l7mp_mesh.control.xds.translate.cluster import tcp_name
-from l7mp_mesh.control.xds.translate.fields import from_ads, only, required, socket_address, typed, under
+from l7mp_mesh.control.xds.translate.fields import (
+    enum_word,
+    from_ads,
+    only,
+    required,
+    socket_address,
+    typed,
+    under,
+)
 from l7mp_mesh.control.xds.translate.native import NATIVE_LISTENER, native_listener
 from l7mp_mesh.control.xds.translate.protocol import HEADERS_KB, http_listener, tcp_listener
 from l7mp_mesh.control.xds.translate.route import rds_name, route_configuration, targets
@@ -64,9 +72,7 @@ def listener(resource: api.Proto) -> Translation:
 
 def _http(manager: api.Proto, place: Place, path: str) -> Translation:
     only(manager, path, *MANAGER)
-    codec = (
-        manager.DESCRIPTOR.fields_by_name["codec_type"].enum_type.values_by_number[manager.codec_type].name
-    )
+    codec = enum_word(manager, "codec_type")
     if codec not in CODECS:
         raise ConfigError(under(path, "codec_type"), f"not supported: {codec}, only {', '.join(CODECS)}")
     _router(manager, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from l7mp_mesh import api
+from l7mp_mesh.api import ApiError
 from l7mp_mesh.control.native import Decoder, parsed
 from l7mp_mesh.control.xds.translate.fields import only
 from l7mp_mesh.control.xds.translate.protocol import vocabulary
@@ -24,7 +25,8 @@ def native_listener(config: api.Proto, name: str, path: str, address: api.Proto)
     _bind(listener, address, f"{path}.config")
     document: _Object = {"listeners": [listener]}
     for part in PARTS:
-        document[part] = [_plain_object(item) for item in getattr(config, part)]
+        items = enumerate(getattr(config, part))
+        document[part] = [_plain_object(item, f"{path}.{part}[{index}]") for index, item in items]
     return _decode(document, path)
 
 
@@ -39,7 +41,7 @@ def native_cluster(config: api.Proto, name: str, path: str, endpoints: str | Non
 
 
 def _named(config: api.Proto, name: str, path: str) -> _Object:
-    made = _plain_object(config)
+    made = _plain_object(config, path)
     if made.setdefault("name", name) != name:
         raise ConfigError(f"{path}.name", f"expected {name!r} as in the Envoy resource around it, or nothing")
     return made
@@ -82,8 +84,12 @@ def _located(problem: Problem, path: str) -> str:
     return f"{path}.{inner}"
 
 
-def _plain_object(struct: api.Proto) -> _Object:
-    return {key: _plain(item) for key, item in api.to_json(struct).items()}
+def _plain_object(struct: api.Proto, path: str) -> _Object:
+    try:
+        value = api.to_json(struct)
+    except ApiError as error:
+        raise ConfigError(path, error.why) from error
+    return {key: _plain(item) for key, item in value.items()}
 
 
 def _plain(value: api.Json) -> api.Json:
