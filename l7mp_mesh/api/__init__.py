@@ -116,11 +116,11 @@ def from_json(value: Json, full_name: str | None = None) -> Message:
 def to_json(value: Message) -> dict[str, Json]:
     """The JSON object of a message, fields named as in the .proto file.
 
-    Raises ApiError if it holds an Any of a type that is not known.
+    Raises ApiError if it holds an Any of a type that is not known, or a number that JSON can not say.
     """
     try:
         return json_format.MessageToDict(value, preserving_proto_field_name=True, descriptor_pool=pool())
-    except (TypeError, json_format.SerializeToJsonError) as error:
+    except (TypeError, ValueError, json_format.Error) as error:
         raise ApiError("", str(error)) from error
 
 
