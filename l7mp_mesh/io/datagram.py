@@ -73,7 +73,24 @@ class DatagramDriver(asyncio.DatagramProtocol):
             return
         if address is not None and self._is_wide and ":" not in address[0]:
             address = (_MAPPED + address[0], address[1])
-        transport.sendto(data, address)
+        if data:
+            transport.sendto(data, address)
+        else:
+            self._send_empty(transport, address)
+
+    def _send_empty(self, transport: asyncio.DatagramTransport, address: Address | None) -> None:
+        """Event loops take an empty datagram for nothing to send; the socket itself does not."""
+        sock = transport.get_extra_info("socket")
+        try:
+            with socket.fromfd(sock.fileno(), sock.family, sock.type) as twin:
+                if address is None:
+                    twin.send(b"")
+                else:
+                    twin.sendto(b"", address)
+        except BlockingIOError:
+            self.dropped += 1
+        except OSError as error:
+            self.error_received(error)
 
     def local(self) -> Address:
         """Address and port of this end; ("", 0) when closed."""

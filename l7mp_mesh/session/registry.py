@@ -34,7 +34,7 @@ class Registry(Inventory):
         self._live: dict[int, Session] = {}
         self._tracked: deque[tuple[float, SessionRecord]] = deque(maxlen=TRACK_LIMIT)
         self._limits: Deadlines[Session] = Deadlines(_too_late)
-        self._idle: IdleWatch[Session] = IdleWatch(Session.was_used, _idle)
+        self._idle: IdleWatch[Session] = IdleWatch(_was_used, _idle)
         self._watchers: list[Callable[[SessionRecord], None]] = []
         self._timer: Handle | None = None
         self._on_empty: Callable[[], None] | None = None
@@ -161,6 +161,10 @@ class Registry(Inventory):
 
 def _too_late(session: Session) -> None:
     session.close(Reason.UPSTREAM_TIMEOUT, "the route's time limit is over")
+
+
+def _was_used(session: Session) -> bool:
+    return session.was_used()
 
 
 def _idle(session: Session) -> None:

@@ -29,6 +29,7 @@ class DatagramLeg(Leg, Valve):
         self._clock = clock
         self._into: Sink = DISCARD
         self._held = 1
+        self._has_ended = False
         self._queue = BoundedQueue(QUEUE_MESSAGES, QUEUE_BYTES)
         self._sink = DatagramSink(self)
 
@@ -46,10 +47,14 @@ class DatagramLeg(Leg, Valve):
         return self._queue.dropped
 
     def start(self, into: Sink) -> None:
+        # A destination that says all it has at once may have ended the session before its source starts.
+        is_over = self._has_ended
         self._into = into
         into.open(STREAM_HEAD, self)
         self._held -= 1
         self._drain()
+        if is_over:
+            into.end(None)
 
     def close(self, reason: Reason) -> None:
         self._into = DISCARD
@@ -71,6 +76,7 @@ class DatagramLeg(Leg, Valve):
 
     def end(self) -> None:
         """The session has nothing more to send to the peer: that is the end of both directions."""
+        self._has_ended = True
         self._into.end(None)
 
     def fail(self, reason: Reason) -> None:
