@@ -51,7 +51,7 @@ class Endpoints:
         async with editor.lock:
             cluster = self._cluster(call)
             if editor.vocabulary.is_virtual(cluster.protocol.name):
-                why = f"a {cluster.protocol.name} cluster lives inside the proxy and has no endpoints"
+                why = f"{cluster.protocol.name} clusters live inside the proxy and have no endpoints"
                 raise Refused(HTTPStatus.BAD_REQUEST, f"Cannot {_ADD}: {why}")
             decoded = editor.decoder().body(Kind.ENDPOINTS, source, owner=cluster.name)
             editor.check(_ADD, decoded)

@@ -28,7 +28,7 @@ class Refused(Exception):
         self, status: int, content: Json, *, problems: Iterable[str] = (), allow: Iterable[str] = ()
     ) -> None:
         super().__init__(f"{status}: {content}")
-        self.status = status
+        self.status = int(status)
         self.content = content
         self.problems = tuple(problems)
         self.allow = tuple(allow)

@@ -9,6 +9,7 @@ from l7mp_mesh.control.native import Decoded, Source, parsed
 from l7mp_mesh.control.rest.call import Call
 from l7mp_mesh.control.rest.editor import Editor
 from l7mp_mesh.control.rest.objects import NOT_FOUND
+from l7mp_mesh.control.rest.ownership import orphans
 from l7mp_mesh.control.rest.reply import OK, Refused
 from l7mp_mesh.control.rest.session_text import session_value
 from l7mp_mesh.io.tasks import spawn
@@ -54,6 +55,8 @@ class Sessions:
         """Move a live session to the route that the body names or holds."""
         name = call.names[0]
         source = _inner(call.source())
+        if self._inventory.record(name) is None:
+            raise Refused(HTTPStatus.NOT_FOUND, "No such session")
         editor = self._editor
         async with editor.lock:
             decoded = editor.decoder().body(Kind.ROUTE, source, owner=name)
@@ -102,8 +105,8 @@ class Sessions:
         self._watch_no_more()
         if keys:
             async with self._editor.lock:
-                known = self._editor.snapshot.objects
-                await self._editor.apply(_MOVE, {}, [key for key in keys if key in known])
+                gone = orphans(self._editor.snapshot.objects, (), keys)
+                await self._editor.apply(_MOVE, {}, gone)
 
 
 def _inner(source: Source) -> Source:
