@@ -105,6 +105,12 @@ class Switch(Sink):
         self._grip = Grip(self._source)
         self._grip.pause()
 
+    def pour(self, into: Sink) -> None:
+        """Say to `into` what was kept here: it reached no target, and none will come."""
+        while self._queue:
+            chunk, flags = self._queue.take()
+            into.data(chunk, flags)
+
     def unlink(self) -> None:
         """Forget source and target: the session is over."""
         self._target = DISCARD

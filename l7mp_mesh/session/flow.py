@@ -95,14 +95,17 @@ class Flow(Session, PathOwner, LaneOwner):
             self.close(error.reason, failure(error, self.name))
             return
         self._task = None
+        if self._events is not None:
+            # A log that is begun later has this entry anyway.
+            self.note("CONNECT", "Session successfully connected")
         self._become(SessionStatus.CONNECTED)
         self._settle(path)
         lane = self._lane = Lane(self._exit, self)
         path.attach(lane)
         self._entry.retarget(path.first)
         self.leg.start(self._received)
-        if self._events is not None or self.source.listener.options.track:
-            self.note("CONNECT", "Session successfully connected")
+        if self.is_live:
+            self._registry.changed(self)
 
     async def _open(self, plan: Plan) -> Path:
         try:
@@ -163,6 +166,7 @@ class Flow(Session, PathOwner, LaneOwner):
         path.attach(lane)
         old_first = self._entry.retarget(path.first)
         old_lane.drain()
+        old_path.retire(path.first)
         if is_stream and old_first is not None:
             # The old upstream learns that nothing more comes: its answer ends, and the new one may follow.
             old_first.end(None)

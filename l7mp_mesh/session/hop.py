@@ -69,6 +69,7 @@ class Hop(LaneOwner):
         "_meter",
         "_owner",
         "_retry",
+        "_task",
         "inlet",
         "loses_boundaries",
         "origin",
@@ -91,6 +92,7 @@ class Hop(LaneOwner):
         self._lease: Lease | None = None
         self._adapter: Adapter | None = None
         self._lane: Lane | None = None
+        self._task: asyncio.Task[None] | None = None
         self._meter = Meter(Activity())
         self.outlet = Outlet(self._meter)
 
@@ -133,6 +135,10 @@ class Hop(LaneOwner):
         if self.status is StageStatus.READY:
             self._lost(reason)
 
+    def retire(self) -> None:
+        """Connect no more: the session has taken another way, this one may only finish what it was asked."""
+        self._retry = RetryPolicy()
+
     def release(self) -> None:
         """Pass on an end that the adapter kept back."""
         if self._adapter is not None:
@@ -141,6 +147,9 @@ class Hop(LaneOwner):
     def close(self, reason: Reason) -> None:
         """Give up the leg and forget the neighbours."""
         self.status = StageStatus.END
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
         if self._lane is not None:
             self._lane.cut()
         self.inlet.unlink()
@@ -198,7 +207,8 @@ class Hop(LaneOwner):
         if lease is not None:
             lease.give_back(reason)
         self._owner.hop_lost(self, reason)
-        spawn(f"reconnect {self.origin}", self._reconnect(after=self._retry.timeout if is_quick else 0.0))
+        after = self._retry.timeout if is_quick else 0.0
+        self._task = spawn(f"reconnect {self.origin}", self._reconnect(after))
 
     async def _reconnect(self, after: float) -> None:
         self.status = StageStatus.RETRYING
@@ -206,9 +216,11 @@ class Hop(LaneOwner):
             await asyncio.sleep(after)
             await self._open(self._retry.num_retries)
         except ConnectFailed as error:
+            self._task = None
             if self.status is StageStatus.RETRYING:
                 self._owner.hop_failed(self, error.reason, f"{self.origin}: {error.detail}")
             return
+        self._task = None
         if self.status is StageStatus.CONNECTED:
             self.attach()
             self._owner.hop_back(self)

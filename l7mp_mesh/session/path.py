@@ -12,7 +12,6 @@ from abc import abstractmethod
 from itertools import pairwise
 from typing import TypeAlias
 
-from l7mp_mesh.model.endpoints import Endpoint
 from l7mp_mesh.pipe.guard import Guard
 from l7mp_mesh.pipe.meters import Activity, Meter
 from l7mp_mesh.pipe.reason import Reason
@@ -144,9 +143,13 @@ class Path:
         for element in self.elements:
             element.close(reason)
 
-    def through(self, endpoint: Endpoint) -> list[Hop]:
-        """The hops whose leg goes to `endpoint`."""
-        return [hop for hop in self.hops if hop.endpoint == endpoint]
+    def retire(self, following: Sink) -> None:
+        """The session goes on at `following`, also with what waits here for a connection that is lost."""
+        for hop in self.hops:
+            hop.retire()
+        first = self.elements[0]
+        if isinstance(first, Hop):
+            first.inlet.pour(following)
 
     def uses(self, cluster: str) -> bool:
         """True when some hop goes to that cluster."""

@@ -29,6 +29,17 @@ from l7mp_mesh.routing.table import Found
 from l7mp_mesh.session.plan import Plan
 from l7mp_mesh.session.source import Source
 
+ORDERLY = frozenset(
+    {
+        Reason.OK,
+        Reason.DELETED,
+        Reason.LISTENER_DELETED,
+        Reason.CLUSTER_DELETED,
+        Reason.IDLE_TIMEOUT,
+        Reason.SHUTDOWN,
+    }
+)
+"""Ends that are nobody's failure."""
 EVENT_LIMIT = 256
 """Entries of an event log; a session that reconnects for days forgets the oldest after INIT and LOOKUP."""
 
@@ -207,9 +218,14 @@ class Session(SessionView):
             if self._found is not None:
                 message = f"Successfull lookup on rulelist:{self._found.table}/rule:{self._found.rule}"
                 self._events.append(Event("LOOKUP SUCCESS", self.started, message))
-            if self.status is not SessionStatus.INIT and self.cluster_name:
+            if self._is_connected:
                 self._events.append(Event("CONNECT", self.started, "Session successfully connected"))
         return self._events
+
+    @property
+    def _is_connected(self) -> bool:
+        """True once a destination was reached."""
+        return bool(self.endpoint_address)
 
     def _source_status(self) -> StageStatus:
         if self.status is SessionStatus.INIT:
@@ -253,17 +269,23 @@ class Session(SessionView):
         stats.duration.observe(self.duration)
         if reason is not Reason.OK:
             stats.failures.value += 1
-            if self._events is not None or self.source.listener.options.track:
-                self._log().append(Event("ERROR", self.started + self.duration, reason.text, detail))
         if self._events is not None or self.source.listener.options.track:
-            ended = self.started + self.duration
-            message = "Normal end" if reason is Reason.OK else "OK"
-            self._log().append(Event("END", ended, message, "" if reason is Reason.OK else reason.text))
-            self._log().append(Event("DESTROY", ended, "Session destroyed"))
+            self._write_end(reason, detail)
         self._become(SessionStatus.DESTROYED)
         if self.source.log is not None and self.source.listener.options.access_log:
             self.source.log(self)
         self._registry.ended(self)
+
+    def _write_end(self, reason: Reason, detail: str) -> None:
+        """The last events: an ERROR unless the end was asked for, an END unless it never began."""
+        events, ended = self._log(), self.started + self.duration
+        if reason not in ORDERLY:
+            events.append(Event("ERROR", ended, reason.text, detail))
+        if reason is Reason.OK:
+            events.append(Event("END", ended, reason.text))
+        elif reason in ORDERLY or self._is_connected:
+            events.append(Event("END", ended, "OK", reason.text))
+        events.append(Event("DESTROY", ended, "Session destroyed"))
 
 
 def not_movable(name: str, why: str) -> RerouteFailed:
