@@ -3,7 +3,7 @@
     CLOSED_DOWN: the peer said FIN       both: transport closes itself
     `pause` is counted; the transport's own write buffer pauses whoever writes
 
-Writes are joined by the event loop per turn (uvloop); nothing is buffered here.
+What is written while a read is handled goes out at the end of the turn, in one system call.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import errno
 from typing import cast
 
+from l7mp_mesh.io.turn import Flushable, this_turn
 from l7mp_mesh.pipe.head import STREAM_HEAD, Head, Last
 from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.pipe.verbs import DISCARD, OPEN_VALVE, Sink, Valve
@@ -21,7 +22,7 @@ WRITE_HIGH = 256 * 1024
 """Bytes waiting to be written at which the source is paused."""
 
 
-class StreamDriver(asyncio.Protocol, Leg, Valve):
+class StreamDriver(asyncio.Protocol, Leg, Valve, Flushable):
     """One TCP or UNIX connection: asyncio protocol below, leg above, and the valve of what it emits.
 
     `lost` is the reason reported when the peer breaks the connection off.
@@ -38,6 +39,8 @@ class StreamDriver(asyncio.Protocol, Leg, Valve):
         self._eof = False
         self._done = False
         self._writer = StreamSink(self)
+        self._turn = this_turn()
+        self._kept: list[bytes] | None = None
 
     @property
     def sink(self) -> Sink:
@@ -54,6 +57,8 @@ class StreamDriver(asyncio.Protocol, Leg, Valve):
         self.resume()
 
     def close(self, reason: Reason) -> None:
+        if reason is Reason.OK:
+            self.flush()
         self._done = True
         self._into = DISCARD
         self._writer.unlink()
@@ -88,7 +93,12 @@ class StreamDriver(asyncio.Protocol, Leg, Valve):
 
     def data_received(self, data: bytes) -> None:
         if self._early is None:
-            self._into.data(data, 0)
+            turn = self._turn
+            turn.is_on = True
+            try:
+                self._into.data(data, 0)
+            finally:
+                turn.end()
         else:
             # uvloop begins to read after connection_made, whatever was asked for there.
             self._early.append(data)
@@ -118,12 +128,27 @@ class StreamDriver(asyncio.Protocol, Leg, Valve):
         self._writer.valve.resume()
 
     def write(self, chunk: bytes) -> None:
-        """Hand a chunk to the socket."""
-        if self._transport is not None:
+        """Hand a chunk to the socket, at the end of the turn."""
+        if self._kept is not None:
+            self._kept.append(chunk)
+        elif self._turn.is_on:
+            self._kept = [chunk]
+            self._turn.add(self)
+        elif self._transport is not None:
             self._transport.write(chunk)
+
+    def flush(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is None or self._transport is None:
+            return
+        if len(kept) == 1:
+            self._transport.write(kept[0])
+        else:
+            self._transport.writelines(kept)
 
     def finish(self) -> None:
         """Nothing more will be written."""
+        self.flush()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -136,6 +161,7 @@ class StreamDriver(asyncio.Protocol, Leg, Valve):
     def break_off(self) -> None:
         """Give up: what was not yet written is lost, the peer sees the connection fail."""
         self._done = True
+        self._kept = None
         self._into = DISCARD
         if self._transport is not None:
             self._transport.abort()
