@@ -19,7 +19,7 @@ VALUES: list[Any] = [
 RULE = {
     "name": "r",
     "match": {"op": "starts", "path": "/HTTP/url/path", "value": "/x"},
-    "action": {"rewrite": [{"path": "/labels/x", "value": {"y": [1]}}], "apply": "rl"},
+    "action": {"rewrite": [{"path": "/labels/x", "value": {"y": [1]}}], "apply": "other"},
 }
 ROUTE = {
     "name": "x",
@@ -55,17 +55,20 @@ TYPES = ["application/json"] * 8 + ["text/yaml", "text/plain", "application/json
 KNOWN = {200, 400, 404, 405, 415, 422}
 
 
-def tangle(value: Any, chance: random.Random) -> Any:
+def tangle(value: Any, chance: random.Random, rate: float) -> Any:
     """`value` with some parts replaced, left out or added."""
-    if chance.random() < 0.06:
+    if chance.random() < rate:
         return chance.choice(VALUES)
     if isinstance(value, dict):
-        made = {key: tangle(item, chance) for key, item in value.items() if chance.random() > 0.03}
-        if chance.random() < 0.05:
+        made = {key: tangle(item, chance, rate) for key, item in value.items() if chance.random() > rate / 2}
+        if chance.random() < rate:
             made[str(chance.choice(["name", "extra", "spec", "rules", ""]))] = chance.choice(VALUES)
         return made
     if isinstance(value, list):
-        return [tangle(item, chance) for item in value for _ in range(chance.choice([1, 1, 1, 1, 0, 2]))]
+        times = (chance.choice([0, 2]) if chance.random() < rate else 1 for _ in value)
+        return [
+            tangle(item, chance, rate) for item, count in zip(value, times, strict=True) for _ in range(count)
+        ]
     return value
 
 
@@ -81,10 +84,15 @@ def mangle(text: bytes, chance: random.Random) -> bytes:
 def request(chance: random.Random) -> tuple[str, str, bytes]:
     method = chance.choice(["POST"] * 6 + ["PUT"] * 3 + ["DELETE"] * 3 + ["GET", "HEAD", "PATCH"])
     word = chance.choice([*BODIES])
-    body = json.dumps(tangle(BODIES[word], chance)).encode()
+    body = json.dumps(tangle(BODIES[word], chance, chance.choice([0, 0.01, 0.05]))).encode()
     if chance.random() < 0.15:
         body = mangle(body, chance)
     path = word
+    if method == "DELETE" and chance.random() < 0.5:
+        return method, f"{chance.choice(KINDS)}/{chance.choice(NAMES[:6])}?recursive=true", body
+    if method == "PUT" and chance.random() < 0.5:
+        [member] = BODIES[word] if len(BODIES[word]) == 1 else ["name"]
+        return method, f"{word}/{BODIES[word].get(member, {}).get('name', 'n')}", body
     if method in ("PUT", "DELETE") or chance.random() < 0.1:
         path = f"{word.partition('/')[0]}/{chance.choice(NAMES)}"
     if chance.random() < 0.03:
