@@ -60,7 +60,8 @@ def _config(echo: int, stream: int, ports: dict[str, int]) -> dict[str, Any]:
             listener("half-port", "UDP", "up", connect={"port": ports["half"]}),
             listener("half-address", "UDP", "up", connect={"address": "127.0.0.2"}),
             listener(
-                "dual-singleton", "UDP", "inline", address="", connect={"address": here, "port": ports["dual"]},
+                "dual-singleton", "UDP", "inline", address="",
+                connect={"address": here, "port": ports["dual"]},
             ),
             listener("shared-any", "UDP", "says-any", **shared),
             listener("shared-peer", "UDP", "says-peer", **shared, connect={"port": ports["peer"]}),
