@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 
+from l7mp_mesh.model.rules import RuleList
 from l7mp_mesh.model.snapshot import ADMIN_KEY, Key, Kind, Object, Snapshot
 from l7mp_mesh.ports.config import Outcome, Rejection, Store, Update
 from l7mp_mesh.runtime.runtime import Runtime
@@ -70,15 +71,14 @@ class ConfigStore(Store):
         for key in removals:
             del objects[key]
         objects.update(upserts)
+        rejections = list(self._break_loops(objects, upserts))
+        if rejections and (update.atomic or not (upserts or removals)):
+            return rejections
         new = Snapshot(self._snapshot.version + 1, MappingProxyType(objects))
-        loop = new.loop() if any(key.kind in (Kind.RULE, Kind.RULELIST) for key in upserts) else None
-        if loop is not None:
-            why = f"rule lists apply each other in a loop: {', '.join(loop)}"
-            return [Rejection(Key(Kind.RULELIST, loop[0]), "rules", why)]
         touched = [*upserts, *removals]
-        rejections = await self._runtime.apply(new, touched, atomic=update.atomic)
+        rejections += await self._runtime.apply(new, touched, atomic=update.atomic)
         if rejections and update.atomic:
-            return list(rejections)
+            return rejections
         for rejection in rejections:
             self._take_back(objects, rejection.key)
         self._snapshot = Snapshot(new.version, MappingProxyType(objects))
@@ -87,7 +87,20 @@ class ConfigStore(Store):
             self._owners.pop(key, None)
         for notify in self._watchers:
             notify(self._snapshot, frozenset(touched))
-        return list(rejections)
+        return rejections
+
+    def _break_loops(self, objects: dict[Key, Object], upserts: dict[Key, Object]) -> Iterator[Rejection]:
+        """Take out of `objects` and `upserts` what would make rule lists apply each other in a circle."""
+        if not any(key.kind in (Kind.RULE, Kind.RULELIST) for key in upserts):
+            return
+        while (loop := Snapshot(0, objects).loop()) is not None:
+            why = f"rule lists apply each other in a loop: {', '.join(loop)}"
+            lists = [Key(Kind.RULELIST, name) for name in loop]
+            rules = [Key(Kind.RULE, rule) for key in lists for rule in _rules_of(objects.get(key))]
+            for key in (*lists, *rules):
+                if upserts.pop(key, None) is not None:
+                    self._take_back(objects, key)
+                    yield Rejection(key, "rules" if key.kind is Kind.RULELIST else "action.apply", why)
 
     def _take_back(self, objects: dict[Key, Object], key: Key) -> None:
         """A refused object stays what it was."""
@@ -115,6 +128,10 @@ class ConfigStore(Store):
             owner = self._owners.get(key)
             if owner is not None and _realm(owner) != _realm(update.source):
                 yield Rejection(key, "", f'{_title(key)} "{key.name}" belongs to {owner}')
+
+
+def _rules_of(value: Object | None) -> tuple[str, ...]:
+    return value.rules if isinstance(value, RuleList) else ()
 
 
 def _realm(source: str) -> str:
