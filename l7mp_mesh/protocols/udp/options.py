@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from l7mp_mesh.model.errors import ConfigError
 from l7mp_mesh.model.options import Port, RemotePort, Seconds, option
 from l7mp_mesh.protocols.tcp.options import BindOptions
 
@@ -53,13 +54,24 @@ class UdpListenerOptions:
         metadata=option(doc="Seconds without a datagram in either direction that end a session; 0: never."),
     )
 
+    def __post_init__(self) -> None:
+        if self.options.mode is Mode.SINGLETON and not self.is_fully_connected:
+            raise ConfigError(
+                "options.mode",
+                "Singleton mode requested but connect.address and connect.port are not both given",
+            )
+
+    @property
+    def is_fully_connected(self) -> bool:
+        """True when both ends of the one flow are known."""
+        return self.connect.address is not None and self.connect.port is not None
+
     @property
     def mode(self) -> Mode:
         """The mode in force."""
         if self.options.mode is not None:
             return self.options.mode
-        full = self.connect.address is not None and self.connect.port is not None
-        return Mode.SINGLETON if full else Mode.SERVER
+        return Mode.SINGLETON if self.is_fully_connected else Mode.SERVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
