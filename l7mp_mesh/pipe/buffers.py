@@ -55,12 +55,16 @@ class ReplayBuffer:
         self._ended = False
         self._last: Last | None = None
 
-    def data(self, chunk: bytes, flags: int) -> None:
-        """Remember a chunk, if everything before it is still known."""
+    def data(self, chunk: bytes, flags: int, *, is_owed: bool = False) -> None:
+        """Remember a chunk, if everything before it is still known.
+
+        One that is owed was not yet said to anybody: it is kept in any case. Whoever owes has paused its
+        source, so that is one read more than the limit at most.
+        """
         if not self.is_complete:
             return
         self.size += len(chunk)
-        if self.size > self.limit:
+        if self.size > self.limit and not is_owed:
             self.is_complete = False
             self._chunks.clear()
             return

@@ -170,7 +170,7 @@ class Terminal(Sink):
         self._bytes += len(chunk)
         self._chunks += 1
         if self._replay is not None:
-            self._replay.data(chunk, flags)
+            self._replay.data(chunk, flags, is_owed=self._sink is None)
         if self._sink is not None:
             self._sink.data(chunk, flags)
 

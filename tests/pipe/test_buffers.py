@@ -65,3 +65,14 @@ def test_over_its_limit_a_buffer_is_incomplete_for_ever() -> None:
     out = Recorder()
     buffer.replay(out)
     assert out.log == []
+
+
+def test_what_is_owed_is_kept_over_the_limit() -> None:
+    buffer = ReplayBuffer(3)
+    buffer.data(b"1234", 0, is_owed=True)
+    assert buffer.is_complete
+    out = Recorder()
+    buffer.replay(out)
+    assert out.log == [b"1234"]
+    buffer.data(b"5", 0)
+    assert not buffer.is_complete

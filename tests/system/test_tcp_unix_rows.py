@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from support import net
@@ -34,7 +34,7 @@ class AfterEnd(socketserver.BaseRequestHandler):
 class EndsFirst(socketserver.BaseRequestHandler):
     """Says good-bye at once, and listens on."""
 
-    heard: list[bytes] = []
+    heard: ClassVar[list[bytes]] = []
 
     def handle(self) -> None:
         self.request.sendall(b"bye")

@@ -313,21 +313,23 @@ class ServerCodec(Sink):
         end = body.feed(self._surplus, self._at)
         self._consumed(end)
         into = self._into
+        if end >= 0:
+            # The body is here: an answer to its last chunk leaves nothing to be skipped.
+            self._phase = ANSWER
         if body.payload:
-            response = self._response
+            response, phase = self._response, self._phase
             into.data(body.payload, 0)
-            if self._response is not response or self._phase != BODY:
+            if self._response is not response or self._phase != phase:
                 return True
         if end < 0:
             return False
-        self._phase = ANSWER
         trailers, body.trailers = body.trailers, None
         into.end(trailers)
         return True
 
     def _skip_body(self) -> bool:
         """Drop the rest of the body if it is here: small bodies often come with the head."""
-        if self._is_advancing or not self._surplus:
+        if not self._surplus:
             return False
         try:
             end = self._body.feed(self._surplus, self._at)
