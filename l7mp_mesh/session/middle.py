@@ -61,13 +61,13 @@ class Handle(ExchangeHandle):
 class Middle:
     """Every transform of one exchange."""
 
-    __slots__ = ("_code", "_egress", "_front", "_ingress", "_throughs", "down")
+    __slots__ = ("_egress", "_front", "_ingress", "_pieces", "_throughs", "down")
 
     def __init__(self, plan: Plan, owner: MiddleOwner) -> None:
         self._ingress = [_element(use, owner) for use in plan.ingress]
         self._egress = [_element(use, owner) for use in plan.egress]
         self._throughs: list[BodyThrough] = []
-        self._code: list[Stage] = []
+        self._pieces = [item for item in (*self._ingress, *self._egress) if isinstance(item, Piece)]
         self._front: Front | None = None
         self.down: Sink | None = None
 
@@ -92,10 +92,8 @@ class Middle:
             hop.close(reason)
         for through in self._throughs:
             through.unlink()
-        for stage in self._code:
-            stage.next = DISCARD
-            if isinstance(stage, ExchangeStage):
-                stage.exchange = None
+        for piece in self._pieces:
+            piece.unlink()
         if self._front is not None:
             self._front.unlink()
         self.down = None
@@ -124,7 +122,6 @@ class Middle:
                 following = through
             else:
                 element.stage.next = following
-                self._code.append(element.stage)
                 following = element.guard
         return following
 
@@ -140,6 +137,13 @@ class Piece:
         self.guard = Guard(stage, owner.broken, name)
         if isinstance(stage, ExchangeStage):
             stage.exchange = Handle(owner)
+
+    def unlink(self) -> None:
+        """Forget the exchange and the neighbours."""
+        self.guard.broken = DISCARD
+        self.stage.next = DISCARD
+        if isinstance(self.stage, ExchangeStage):
+            self.stage.exchange = None
 
 
 def _element(use: StageUse, owner: MiddleOwner) -> Hop | Piece:
