@@ -5,10 +5,10 @@ Source: L7mp Listener; envoy.config.listener.v3.Listener.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from l7mp_mesh.model.options import Seconds
+from l7mp_mesh.model.options import Seconds, option
 from l7mp_mesh.model.protocol import ProtocolUse
 
 
@@ -34,12 +34,24 @@ class ReplyStyle(Enum):
 class ListenerOptions:
     """What is the same for every protocol."""
 
-    track: Seconds = 0.0
-    """Seconds for which ended sessions stay in the inventory."""
-    on_change: OnChange = OnChange.REROUTE
-    reply: ReplyStyle = ReplyStyle.L7MP
-    access_log: bool = True
-    """Write a line per session, if an access log is configured."""
+    track: Seconds = field(
+        default=0.0, metadata=option(doc="Seconds for which ended sessions stay in the inventory.")
+    )
+    on_change: OnChange = field(
+        default=OnChange.REROUTE,
+        metadata=option(
+            doc="What live sessions do when their route changes: follow it, or end on the old one."
+        ),
+    )
+    reply: ReplyStyle = field(
+        default=ReplyStyle.L7MP,
+        metadata=option(
+            doc="How HTTP clients are told that a session failed: 404 with JSON, or as Envoy does."
+        ),
+    )
+    access_log: bool = field(
+        default=True, metadata=option(doc="Write a line per session, if an access log is configured.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
