@@ -118,11 +118,8 @@ class ServerCodec(Sink):
     def data(self, chunk: bytes, flags: int) -> None:
         if self._phase >= LINGER:
             return
-        if self._surplus:
-            # At most one read arrives after the pause.
-            self._surplus = self._surplus[self._at :] + chunk
-        else:
-            self._surplus = chunk
+        # At most one read arrives after the pause.
+        self._surplus = self._surplus[self._at :] + chunk if self._surplus else chunk
         self._at = 0
         self._advance()
 
