@@ -28,13 +28,15 @@ from l7mp_mesh.session.hop import Hop
 from l7mp_mesh.session.middle import Middle, MiddleOwner
 from l7mp_mesh.session.path import failure, open_all
 from l7mp_mesh.session.plan import Plan
-from l7mp_mesh.session.session import Inventoried, Session, not_movable
+from l7mp_mesh.session.session import Inventoried, Session, Stages, not_movable
 from l7mp_mesh.session.source import Source
 from l7mp_mesh.session.terminal import Answer, Front, Terminal, TerminalOwner
 
 
 class Exchange(Session, TerminalOwner, MiddleOwner):
     """One request, routed."""
+
+    loses_boundaries = False
 
     __slots__ = (
         "_answer",
@@ -263,7 +265,7 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         elif self._middle is not None:
             self._middle.disconnect(endpoint, reason)
 
-    def stages(self) -> tuple[StageRecord | None, tuple[StageRecord, ...], tuple[StageRecord, ...]]:
+    def stages(self) -> Stages:
         status = StageStatus.PENDING
         if not self.is_live:
             status = StageStatus.END

@@ -22,11 +22,11 @@ from l7mp_mesh.pipe.verbs import DISCARD, Discard, Sink
 from l7mp_mesh.ports.attributes import Attributes
 from l7mp_mesh.ports.layer import ConnectFailed
 from l7mp_mesh.ports.leg import Kind, Leg
-from l7mp_mesh.ports.session import RerouteFailed, SessionStatus, StageRecord, Traffic
+from l7mp_mesh.ports.session import RerouteFailed, SessionStatus, Traffic
 from l7mp_mesh.session.hop import Hop
 from l7mp_mesh.session.path import Path, PathOwner, failure
 from l7mp_mesh.session.plan import Plan
-from l7mp_mesh.session.session import Inventoried, Session, not_movable
+from l7mp_mesh.session.session import Inventoried, Session, Stages, not_movable
 from l7mp_mesh.session.source import Source
 
 log = logging.getLogger("l7mp_mesh.session")
@@ -43,10 +43,10 @@ class Flow(Session, PathOwner, LaneOwner):
     """One connection or flow of messages, routed."""
 
     __slots__ = (
-        "_broken",
         "_down_ended",
         "_entry",
         "_exit",
+        "_final",
         "_lane",
         "_moving",
         "_path",
@@ -55,6 +55,7 @@ class Flow(Session, PathOwner, LaneOwner):
         "_sent",
         "_task",
         "_up_ended",
+        "loses_boundaries",
     )
 
     def __init__(
@@ -62,7 +63,6 @@ class Flow(Session, PathOwner, LaneOwner):
     ) -> None:
         super().__init__(serial, leg, attributes, source, registry)
         activity = Activity()
-        self._broken = Broken(self)
         self._entry = Entry(self)
         self._received = Meter(activity)
         self._received.next = self._entry
@@ -70,6 +70,8 @@ class Flow(Session, PathOwner, LaneOwner):
         self._sent.next = leg.sink
         self._exit = Outlet(self._sent)
         self._path: Path | None = None
+        self._final: Stages = (None, (), ())
+        self.loses_boundaries = False
         self._lane: Lane | None = None
         self._retired: list[tuple[Lane, Path]] = []
         self._task: asyncio.Task[None] | None = None
@@ -79,7 +81,7 @@ class Flow(Session, PathOwner, LaneOwner):
 
     @property
     def broken(self) -> Sink:
-        return self._broken
+        return Broken(self)
 
     def begin(self) -> None:
         plan, why = self._lookup()
@@ -124,6 +126,7 @@ class Flow(Session, PathOwner, LaneOwner):
         if endpoint is not None:
             port = "" if endpoint.port is None else f":{endpoint.port}"
             self.endpoint_address = f"{endpoint.address}{port}"
+        self.loses_boundaries = path.loses_boundaries
         if path.loses_boundaries:
             log.warning(
                 "session pipes messages into a byte stream: boundaries are lost",
@@ -212,6 +215,8 @@ class Flow(Session, PathOwner, LaneOwner):
             if path is not None:
                 path.close(reason)
         self._retired.clear()
+        self._final = self.stages()
+        self._path = None
         self._entry.unlink()
         self._sent.next = DISCARD
         self._exit.next = DISCARD
@@ -230,10 +235,10 @@ class Flow(Session, PathOwner, LaneOwner):
         was_used, activity.touched = activity.touched, False
         return was_used
 
-    def stages(self) -> tuple[StageRecord | None, tuple[StageRecord, ...], tuple[StageRecord, ...]]:
+    def stages(self) -> Stages:
         path = self._path
         if path is None:
-            return None, (), ()
+            return self._final
         return (
             path.destination.record(),
             tuple(element.record() for element in path.ingress),
@@ -247,10 +252,6 @@ class Flow(Session, PathOwner, LaneOwner):
     @property
     def dropped(self) -> int:
         return self._entry.dropped
-
-    @property
-    def loses_boundaries(self) -> bool:
-        return self._path is not None and self._path.loses_boundaries
 
     def up_ended(self) -> None:
         """The client has said all it had to say."""

@@ -7,6 +7,7 @@ down:  Front ─▶ guarded code / BodyThrough … ─▶ Answer
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TypeAlias
 
 from l7mp_mesh.pipe.adapt import MESSAGE_LIMIT
 from l7mp_mesh.pipe.guard import Guard
@@ -23,6 +24,8 @@ from l7mp_mesh.session.hop import Hop
 from l7mp_mesh.session.path import PathOwner
 from l7mp_mesh.session.plan import Plan, StageUse
 from l7mp_mesh.session.terminal import Answer, Front, Terminal
+
+Records: TypeAlias = tuple[tuple[StageRecord, ...], tuple[StageRecord, ...]]
 
 
 class MiddleOwner(PathOwner):
@@ -61,13 +64,14 @@ class Handle(ExchangeHandle):
 class Middle:
     """Every transform of one exchange."""
 
-    __slots__ = ("_egress", "_front", "_ingress", "_pieces", "_throughs", "down")
+    __slots__ = ("_egress", "_final", "_front", "_ingress", "_pieces", "_throughs", "down")
 
     def __init__(self, plan: Plan, owner: MiddleOwner) -> None:
         self._ingress = [_element(use, owner) for use in plan.ingress]
         self._egress = [_element(use, owner) for use in plan.egress]
         self._throughs: list[BodyThrough] = []
         self._pieces = [item for item in (*self._ingress, *self._egress) if isinstance(item, Piece)]
+        self._final: Records | None = None
         self._front: Front | None = None
         self.down: Sink | None = None
 
@@ -94,6 +98,10 @@ class Middle:
             through.unlink()
         for piece in self._pieces:
             piece.unlink()
+        if self.hops:
+            # A hop knows its exchange, which keeps this object for its record.
+            self._final = self.records()
+            self._ingress, self._egress = [], []
         if self._front is not None:
             self._front.unlink()
         self.down = None
@@ -108,8 +116,10 @@ class Middle:
             if hop.endpoint is not None and hop.endpoint.name == endpoint:
                 hop.disconnect(reason)
 
-    def records(self) -> tuple[tuple[StageRecord, ...], tuple[StageRecord, ...]]:
+    def records(self) -> Records:
         """Ingress and egress, as the API shows them."""
+        if self._final is not None:
+            return self._final
         return tuple(map(_record, self._ingress)), tuple(map(_record, self._egress))
 
     def _chain(self, elements: list[Hop | Piece], last: Sink) -> Sink:

@@ -8,7 +8,7 @@ Only `_become` changes the status.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from l7mp_mesh.model.rules import Route
 from l7mp_mesh.pipe.reason import Reason
@@ -44,6 +44,10 @@ EVENT_LIMIT = 256
 """Entries of an event log; a session that reconnects for days forgets the oldest after INIT and LOOKUP."""
 
 
+Stages: TypeAlias = tuple[StageRecord | None, tuple[StageRecord, ...], tuple[StageRecord, ...]]
+"""Destination, ingress and egress, as the API shows them."""
+
+
 class Inventoried(Protocol):
     """The registry, as a session sees it."""
 
@@ -58,6 +62,9 @@ class Inventoried(Protocol):
 
 class Session(SessionView):
     """One leg, routed."""
+
+    loses_boundaries: bool
+    """True when messages are piped into a byte stream somewhere on the way."""
 
     __slots__ = (
         "_events",
@@ -151,7 +158,7 @@ class Session(SessionView):
         return True
 
     @abstractmethod
-    def stages(self) -> tuple[StageRecord | None, tuple[StageRecord, ...], tuple[StageRecord, ...]]:
+    def stages(self) -> Stages:
         """Destination, ingress and egress, as the API shows them."""
 
     @abstractmethod
@@ -162,11 +169,6 @@ class Session(SessionView):
     def dropped(self) -> int:
         """Messages lost at a bounded queue of the session's."""
         return 0
-
-    @property
-    def loses_boundaries(self) -> bool:
-        """True when messages are piped into a byte stream somewhere on the way."""
-        return False
 
     @property
     def route(self) -> Route | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
 from support.backend import Tally
-from support.dataplane import dataplane
+from support.dataplane import Dataplane, dataplane
+from support.http import get
 
 COUNT = 200
 REQUEST = b"POST /a?x=1 HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\nx-field: 1\r\n\r\nabc"
@@ -121,3 +123,65 @@ def test_an_exchange_makes_no_task_and_leaves_nothing_to_collect(route: dict[str
     tasks, found = asyncio.run(cost(**route))
     assert tasks == 0
     assert found == 0
+
+
+async def _flows(port: int, count: int) -> None:
+    """So many TCP sessions, one after the other."""
+    for _ in range(count):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"x")
+        assert await reader.readexactly(1) == b"x"
+        writer.close()
+        await writer.wait_closed()
+
+
+async def leftovers(run: Callable[[Dataplane], Awaitable[None]]) -> Counter[str]:
+    """Our objects that only the garbage collector finds after `run`, by type."""
+    config = {
+        "transforms": [{"name": "stamp", "type": "l7mp_mesh.pipe.verbs:Stage"}],
+        "clusters": [{"name": "echo", "spec": {"protocol": "Echo"}}],
+        "listeners": [
+            {
+                "name": name,
+                "spec": {"protocol": protocol, "port": 0, "address": "127.0.0.1"},
+                "rules": [{"action": {"route": {"destination": "echo", **route}}}],
+            }
+            for name, protocol, route in (
+                ("tcp", "TCP", {}),
+                ("stages", "TCP", {"ingress": ["stamp", "echo"], "egress": ["stamp"]}),
+                ("http", "HTTP", {"ingress": ["echo", "stamp"], "egress": ["echo"]}),
+                ("unroutable", "HTTP", {"destination": "nowhere"}),
+            )
+        ],
+    }
+    async with dataplane(config) as made:
+        await run(made)
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            await run(made)
+            gc.collect()
+            return Counter(
+                type(item).__qualname__
+                for item in gc.garbage
+                if type(item).__module__.startswith("l7mp_mesh")
+            )
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+
+
+@pytest.mark.parametrize("listener", ["tcp", "stages"])
+def test_a_connection_leaves_nothing_to_collect(listener: str) -> None:
+    assert asyncio.run(leftovers(lambda made: _flows(made.port(listener), 5))) == {}
+
+
+@pytest.mark.parametrize("listener", ["http", "unroutable"])
+def test_an_exchange_that_took_the_slow_path_leaves_nothing_to_collect(listener: str) -> None:
+    async def run(made: Dataplane) -> None:
+        for _ in range(5):
+            await get(made.port(listener))
+
+    assert asyncio.run(leftovers(run)) == {}
