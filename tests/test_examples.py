@@ -119,10 +119,9 @@ def test_udp_over_websocket_with_a_live_reroute(tmp_path: Path) -> None:
         started("udp-over-websocket.yaml", tmp_path) as example,
         net.udp(example.mesh.port("media")) as client,
     ):
-        assert json.loads(net.ask(client, b"hello"))["payload"] == "aGVsbG8="
-        route = {"name": "media", "destination": "other-worker", "ingress": ["transcoder"]}
-        assert example.put("routes/media", {"route": route}) == 200
-        net.eventually(lambda: net.ask(client, b"hello") == b"hello")
+        assert net.ask(client, b"hello") == b"HELLO"
+        assert example.put("routes/media", json.loads((EXAMPLES / "other-route.json").read_text())) == 200
+        net.eventually(lambda: net.ask(client, b"hello").endswith(b": HELLO"))
 
 
 def test_rules_and_metadata(tmp_path: Path) -> None:
