@@ -124,6 +124,15 @@ class UrlPath(HeadField):
         return target[:mark] if mark == len(target) - 1 and mark >= 0 else target
 
 
+class UrlPathname(HeadField):
+    """/HTTP/url/pathname: without the query."""
+
+    __slots__ = ()
+
+    def of(self, head: RequestHead) -> Value:
+        return head.target.partition(b"?")[0].decode("latin-1")
+
+
 class UrlQuery(HeadField):
     """/HTTP/url/query."""
 
@@ -155,11 +164,10 @@ class Header(HeadField):
         self.name = steps[-1].encode("latin-1")
 
     def of(self, head: RequestHead) -> Value:
-        first = head.authority if self.name == b"host" else b""
-        values = [first] if first else []
-        for name, value in head.headers.fields:
-            if name == self.name:
-                values.append(value)
+        wanted = self.name
+        values = [value for name, value in head.headers.fields if name == wanted]
+        if wanted == b"host" and head.authority:
+            values.insert(0, head.authority)
         return b", ".join(values).decode("latin-1") if values else MISSING
 
 
@@ -173,6 +181,7 @@ DIRECT: Final[dict[tuple[str, ...], type[Field]]] = {
     (UNIX, "filename"): Filename,
     ("HTTP", "method"): Method,
     ("HTTP", "url", "path"): UrlPath,
+    ("HTTP", "url", "pathname"): UrlPathname,
     ("HTTP", "url", "query"): UrlQuery,
     ("HTTP", "url", "host"): UrlHost,
 }
@@ -184,7 +193,12 @@ HEADER_STEPS: Final = 3
 def field(path: str) -> Field:
     """The accessor of `path`; an unknown path is looked up in the session's metadata tree."""
     steps = components(path)
-    if len(steps) == HEADER_STEPS and steps[:2] == ("HTTP", "headers") and _is_latin(steps[2]):
+    if (
+        steps not in DIRECT
+        and len(steps) == HEADER_STEPS
+        and steps[:2] == ("HTTP", "headers")
+        and _is_latin(steps[2])
+    ):
         return Header(steps)
     return DIRECT.get(steps, Field)(steps)
 

@@ -22,9 +22,13 @@ class Test(ABC):
     def matches(self, attributes: Attributes) -> bool:
         """True when the session has what is asked for. Never raises."""
 
-    def exact(self) -> Exact | None:
-        """The comparison with a string without which this test can not be true, if there is one."""
-        return None
+    def keys(self) -> list[Key]:
+        """Comparisons of one field, in one way, of which one must be true for this test to be; [] without."""
+        return []
+
+    def rest(self) -> Test | None:
+        """What remains to be asked once one of the keys is true; None when that decides."""
+        return self
 
 
 class Constant(Test):
@@ -53,8 +57,15 @@ class AllTests(Test):
                 return False
         return True
 
-    def exact(self) -> Exact | None:
-        return self.tests[0].exact() if self.tests else None
+    def keys(self) -> list[Key]:
+        return self.tests[0].keys() if self.tests else []
+
+    def rest(self) -> Test | None:
+        if not self.keys():
+            return self
+        first = self.tests[0].rest()
+        left = self.tests[1:] if first is None else [first, *self.tests[1:]]
+        return AllTests(left) if left else None
 
 
 class AnyTest(Test):
@@ -70,6 +81,19 @@ class AnyTest(Test):
             if test.matches(attributes):
                 return True
         return False
+
+    def keys(self) -> list[Key]:
+        found: list[Key] = []
+        for test in self.tests:
+            keys = test.keys()
+            if not keys or not keys[0].is_like((found or keys)[0]):
+                return []
+            found += keys
+        return found
+
+    def rest(self) -> Test | None:
+        decides = self.keys() and all([test.rest() is None for test in self.tests])  # noqa: C419
+        return None if decides else self
 
 
 class NoTest(Test):
@@ -87,25 +111,54 @@ class NoTest(Test):
         return True
 
 
-class Exact(Test):
-    """The field is this string; `path` and `key` are what an index files it under."""
+class Key(Test):
+    """A comparison of a field with a string; `path` and `text` are what an index files it under."""
 
-    __slots__ = ("field", "ignore_case", "key", "path")
+    __slots__ = ("field", "ignore_case", "path", "text")
 
     def __init__(self, where: Field, path: str, value: str, *, ignore_case: bool) -> None:
         self.field = where
         self.path = path
         self.ignore_case = ignore_case
-        self.key = value.lower() if ignore_case else value
+        self.text = value.lower() if ignore_case else value
+
+    def is_like(self, other: Key) -> bool:
+        """Both look at the same field, and at upper case in the same way."""
+        return self.path == other.path and self.ignore_case == other.ignore_case
 
     def matches(self, attributes: Attributes) -> bool:
         data = self.field.read(attributes)
         if not isinstance(data, str):
             return False
-        return data.lower() == self.key if self.ignore_case else data == self.key
+        return self.holds(data.lower() if self.ignore_case else data)
 
-    def exact(self) -> Exact | None:
-        return self
+    @abstractmethod
+    def holds(self, data: str) -> bool:
+        """The answer for a value of the field."""
+
+    def keys(self) -> list[Key]:
+        return [self]
+
+    def rest(self) -> Test | None:
+        return None
+
+
+class Exact(Key):
+    """The field is this string."""
+
+    __slots__ = ()
+
+    def holds(self, data: str) -> bool:
+        return data == self.text
+
+
+class Starts(Key):
+    """A string that begins so."""
+
+    __slots__ = ()
+
+    def holds(self, data: str) -> bool:
+        return data.startswith(self.text)
 
 
 class Equal(Test):
@@ -135,8 +188,8 @@ class Defined(Test):
         return isinstance(self.field.read(attributes), Missing) != self.wanted
 
 
-class Starts(Test):
-    """A string that begins so."""
+class Ends(Test):
+    """A string that ends so."""
 
     __slots__ = ("field", "ignore_case", "value")
 
@@ -144,18 +197,6 @@ class Starts(Test):
         self.field = where
         self.ignore_case = ignore_case
         self.value = value.lower() if ignore_case else value
-
-    def matches(self, attributes: Attributes) -> bool:
-        data = self.field.read(attributes)
-        if not isinstance(data, str):
-            return False
-        return (data.lower() if self.ignore_case else data).startswith(self.value)
-
-
-class Ends(Starts):
-    """A string that ends so."""
-
-    __slots__ = ()
 
     def matches(self, attributes: Attributes) -> bool:
         data = self.field.read(attributes)

@@ -69,8 +69,9 @@ def _compile_compare(compare: Compare) -> Test | None:
     ignore_case = compare.ignore_case
     if op in (Op.DEFINED, Op.UNDEFINED):
         return Defined(where, wanted=op is Op.DEFINED)
-    if op is Op.TEST and isinstance(value, str):
-        return Exact(where, compare.field, value, ignore_case=ignore_case)
+    if op in (Op.TEST, Op.STARTS) and isinstance(value, str):
+        key = Exact if op is Op.TEST else Starts
+        return key(where, compare.field, value, ignore_case=ignore_case)
     if op in (Op.TEST, Op.CONTAINS, Op.CONTAINED):
         kind = Equal if op is Op.TEST else Contains if op is Op.CONTAINS else Contained
         return kind(where, value, ignore_case=ignore_case)
@@ -88,8 +89,6 @@ def _compile_bound(op: Op, where: Field, value: Json) -> Test | None:
 
 
 def _compile_text(op: Op, where: Field, value: str, *, ignore_case: bool) -> Test | None:
-    if op is Op.STARTS:
-        return Starts(where, value, ignore_case=ignore_case)
     if op is Op.ENDS:
         return Ends(where, value, ignore_case=ignore_case)
     if op is Op.TYPE:

@@ -1,8 +1,8 @@
 """Rule tables: first match wins, and the outcome is a route or another table.
 
 Names are late-bound: a table holds cells, and what a cell holds may come, change and go. The index is only
-a faster way to the same answer: long runs of rules that ask one field for one string each become a
-dictionary.
+a faster way to the same answer: long runs of rules that ask one field for strings and prefixes become a
+dictionary, or one per length of a prefix.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 
 from l7mp_mesh.model.rules import Rule
 from l7mp_mesh.ports.attributes import Attributes
-from l7mp_mesh.routing.leaf import Test
+from l7mp_mesh.routing.leaf import Starts, Test
 from l7mp_mesh.routing.predicates import compile_predicate
 from l7mp_mesh.routing.rewrite import Edit, compile_rewrites
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 MAX_HOPS: Final = 64
 """So many tables may be passed by one look-up."""
 
-MIN_RUN: Final = 8
+MIN_RUN: Final = 4
 """Shorter runs are scanned."""
 
 
@@ -106,34 +106,58 @@ class Run(Generic[T]):
         return None
 
 
-class IndexedRun(Run[T]):
-    """Consecutive rules that all begin with a comparison of one field with a string."""
+class Entry(Generic[T]):
+    """A rule under one of its keys: the place in its run, and what remains to be asked, if anything."""
 
-    __slots__ = ("by_key", "field", "ignore_case")
+    __slots__ = ("place", "rest", "rule")
+
+    def __init__(self, place: int, rule: CompiledRule[T]) -> None:
+        self.place = place
+        self.rule = rule
+        self.rest = rule.test.rest()
+
+
+class IndexedRun(Run[T]):
+    """Consecutive rules that all begin with a comparison of one field with a string, or with a prefix."""
+
+    __slots__ = ("by_key", "by_prefix", "field", "ignore_case")
 
     def __init__(self, rules: list[CompiledRule[T]]) -> None:
         super().__init__(rules)
-        first = rules[0].test.exact()
-        assert first is not None
+        first = rules[0].test.keys()[0]
         self.field = first.field
         self.ignore_case = first.ignore_case
-        self.by_key: dict[str, list[CompiledRule[T]]] = {}
-        for rule in rules:
-            exact = rule.test.exact()
-            assert exact is not None
-            self.by_key.setdefault(exact.key, []).append(rule)
+        self.by_key: dict[str, list[Entry[T]]] = {}
+        lengths: dict[int, dict[str, list[Entry[T]]]] = {}
+        for place, rule in enumerate(rules):
+            entry = Entry(place, rule)
+            for key in rule.test.keys():  # noqa: SIM118 - no mapping
+                text = key.text
+                entries = lengths.setdefault(len(text), {}) if isinstance(key, Starts) else self.by_key
+                entries.setdefault(text, []).append(entry)
+        self.by_prefix = list(lengths.items())
 
     def match(self, attributes: Attributes) -> CompiledRule[T] | None:
         data = self.field.read(attributes)
         if not isinstance(data, str):
             return None
-        candidates = self.by_key.get(data.lower() if self.ignore_case else data)
-        if candidates is None:
-            return None
-        for rule in candidates:
-            if rule.test.matches(attributes):
-                return rule
-        return None
+        if self.ignore_case:
+            data = data.lower()
+        found = _first(self.by_key.get(data), attributes, None)
+        for length, entries in self.by_prefix:
+            found = _first(entries.get(data[:length]), attributes, found)
+        return None if found is None else found.rule
+
+
+def _first(entries: list[Entry[T]] | None, attributes: Attributes, best: Entry[T] | None) -> Entry[T] | None:
+    """The first of `entries` that matches, if it comes before `best`; else `best`."""
+    if entries is not None:
+        for entry in entries:
+            if best is not None and best.place <= entry.place:
+                break
+            if entry.rest is None or entry.rest.matches(attributes):
+                return entry
+    return best
 
 
 class RuleTable(Generic[T]):
@@ -220,11 +244,11 @@ def index(rules: list[CompiledRule[T]]) -> list[Run[T]]:
 
 def _end_of_run(rules: list[CompiledRule[T]], start: int) -> int:
     """Behind the last rule, from `start` on, that compares the same field with a string in the same way."""
-    first = rules[start].test.exact()
+    first = rules[start].test.keys()
     end = start + 1
-    while first is not None and end < len(rules):
-        exact = rules[end].test.exact()
-        if exact is None or exact.path != first.path or exact.ignore_case != first.ignore_case:
+    while first and end < len(rules):
+        keys = rules[end].test.keys()
+        if not keys or not keys[0].is_like(first[0]):
             break
         end += 1
     return end

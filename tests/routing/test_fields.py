@@ -23,6 +23,7 @@ PATHS = (
     "/UNIX/filename",
     "/HTTP/method",
     "/HTTP/url/path",
+    "/HTTP/url/pathname",
     "/HTTP/url/query",
     "/HTTP/url/host",
     "/HTTP/url/port",

@@ -147,6 +147,27 @@ def test_two_rules_of_one_key_keep_their_order() -> None:
     assert decision(table, request(b"/x", b"h")) == "rest"
 
 
+def under(path: str) -> Compare:
+    return Compare(Op.STARTS, "/HTTP/url/path", path)
+
+
+def test_of_two_prefixes_the_first_wins_not_the_longest() -> None:
+    cells = [cell(path, under(path)) for path in ("/c/", "/a/b/", "/a/", "/a/b/c/", "/")]
+    table = RuleTable("t", cells)
+    assert decision(table, request(b"/a/b/c/d", b"h")) == "/a/b/"
+    assert decision(table, request(b"/a/c", b"h")) == "/a/"
+    assert decision(table, request(b"/b", b"h")) == "/"
+
+
+def test_prefixes_and_whole_paths_keep_their_order() -> None:
+    whole = Compare(Op.TEST, "/HTTP/url/path", "/a/x")
+    either = AnyOf((Compare(Op.TEST, "/HTTP/url/path", "/b"), under("/b/")))
+    cells = [cell("b", either), cell("x", whole), cell("a", under("/a/")), cell("never", whole)]
+    table = RuleTable("t", [*cells, cell("all", under("/"))])
+    for path, rule in {b"/a/x": "x", b"/a/y": "a", b"/b": "b", b"/b/c": "b", b"/bc": "all"}.items():
+        assert decision(table, request(path, b"h")) == rule
+
+
 PREDICATES = st.one_of(
     st.builds(
         Compare,
@@ -156,7 +177,13 @@ PREDICATES = st.one_of(
         st.booleans(),
     ),
     st.just(Always()),
-    st.builds(Compare, st.just(Op.STARTS), st.just("/HTTP/url/path"), st.sampled_from(["/", "/a", "/b"])),
+    st.builds(
+        Compare,
+        st.sampled_from([Op.STARTS, Op.STARTS, Op.TEST, Op.ENDS]),
+        st.sampled_from(["/HTTP/url/path", "/HTTP/url/pathname"]),
+        st.sampled_from(["", "/", "/a", "/A", "/ab", "/b", "/b?q", 1]),
+        st.booleans(),
+    ),
 )
 MATCHES = st.one_of(
     PREDICATES,
@@ -170,7 +197,7 @@ RUNS = st.lists(st.tuples(MATCHES, st.integers(1, 12)), max_size=6)
     runs=RUNS,
     stale=st.sets(st.integers(0, 72)),
     changed=st.dictionaries(st.integers(0, 72), MATCHES, max_size=3),
-    target=st.sampled_from([b"/", b"/a", b"/b?q"]),
+    target=st.sampled_from([b"/", b"/a", b"/A", b"/abc", b"/b?q"]),
     authority=st.sampled_from([b"a", b"A", b"b:80", b"c"]),
 )
 def test_an_indexed_table_agrees_with_a_scan(
