@@ -43,7 +43,7 @@ class Call:
         """The body. Raises Refused: 415 for a foreign content type, 400 for what is not JSON or YAML."""
         source = parse(self.body, form=_format(self.content_type))
         if source.faults:
-            problems = [f"{fault.mark.line}:{fault.mark.column}: {fault.why}" for fault in source.faults]
+            problems = [str(problem) for problem in source.problems()]
             raise Refused(HTTPStatus.BAD_REQUEST, "\n".join(problems), problems=problems)
         return source
 
