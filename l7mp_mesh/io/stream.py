@@ -89,9 +89,13 @@ class StreamDriver(asyncio.Protocol, Leg, Valve, Flushable):
         # uvloop has transports of its own that are no subclasses.
         made = self._transport = cast("asyncio.Transport", transport)
         made.set_write_buffer_limits(high=WRITE_HIGH)
-        made.pause_reading()
 
     def data_received(self, data: bytes) -> None:
+        if self._held and self._transport is not None:
+            # Both loops begin to read after connection_made, whatever was asked for until then; asyncio then
+            # believes that it is paused, and must be told otherwise before it can be.
+            self._transport.resume_reading()
+            self._transport.pause_reading()
         if self._early is None:
             turn = self._turn
             turn.is_on = True
@@ -100,10 +104,7 @@ class StreamDriver(asyncio.Protocol, Leg, Valve, Flushable):
             finally:
                 turn.end()
         else:
-            # uvloop begins to read after connection_made, whatever was asked for there.
             self._early.append(data)
-            if self._transport is not None:
-                self._transport.pause_reading()
 
     def eof_received(self) -> bool:
         self._eof = True
