@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
@@ -38,6 +39,8 @@ class Call:
     content_type: str | None = None
     body: bytes = b""
     names: tuple[str, ...] = ()
+    after: list[Callable[[], None]] = field(default_factory=list)
+    """What is to be done when the answer has been given: the session that asks may end by it."""
 
     def source(self) -> Source:
         """The body. Raises Refused: 415 for a foreign content type, 400 for what is not JSON or YAML."""

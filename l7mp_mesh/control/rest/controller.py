@@ -113,7 +113,8 @@ async def _perform(operation: Operation, call: Call) -> Answer:
 
 async def _whole(operation: Operation, call: Call) -> Answer:
     """A change is brought to its end even if the client goes away and the answer is not wanted any more."""
-    answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Answer] = loop.create_future()
 
     async def work() -> None:
         try:
@@ -123,6 +124,9 @@ async def _whole(operation: Operation, call: Call) -> Answer:
         finally:
             if not answer.done():
                 answer.cancel()
+            # The loop keeps its order: whoever waits for the answer goes on first, and gives it.
+            for do in call.after:
+                loop.call_soon(do)
 
     spawn("rest change", work())
     return await answer

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 
 from l7mp_mesh.control.native import Dump
@@ -81,8 +81,7 @@ class Endpoints:
                 raise Refused(HTTPStatus.BAD_REQUEST, NOT_FOUND)
             await editor.apply("delete endpoint", changed)
         if call.recursive:
-            # Soon, not now, as with listeners and clusters: the answer comes first.
-            asyncio.get_running_loop().call_soon(self._ops.disconnect_endpoint, name)
+            call.after.append(partial(self._ops.disconnect_endpoint, name))
         return OK
 
     def _check(self, cluster: Cluster, endpoint: Endpoint) -> None:

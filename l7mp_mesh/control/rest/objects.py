@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 
 from l7mp_mesh.control.native import Dump
@@ -98,16 +98,14 @@ class Objects:
                 gone = orphans(objects, gone, [endpoints_key(value)])
             await editor.apply(what, {}, gone, main=key)
         if call.recursive:
-            self._end_sessions(key)
+            self._end_sessions(call, key)
         return OK
 
-    def _end_sessions(self, key: Key) -> None:
-        # Soon, not now: the session that asked may be one of them, and is to have its answer first.
-        loop = asyncio.get_running_loop()
+    def _end_sessions(self, call: Call, key: Key) -> None:
         if key.kind is Kind.LISTENER:
-            loop.call_soon(self._ops.end_listener, key.name)
+            call.after.append(partial(self._ops.end_listener, key.name))
         elif key.kind is Kind.CLUSTER:
-            loop.call_soon(self._ops.end_cluster, key.name)
+            call.after.append(partial(self._ops.end_cluster, key.name))
 
     def _dump(self, call: Call) -> Dump:
         return Dump(self._editor.snapshot, self._editor.vocabulary, recursive=call.recursive)

@@ -7,8 +7,12 @@ import socket
 from typing import Any
 
 import pytest
+from support.attributes import session
 from support.net import free_port
 from support.rest import ECHO, OK, Api, listener, to, with_api
+
+from l7mp_mesh.pipe.head import RequestHead
+from l7mp_mesh.pipe.headers import Headers
 
 KINDS = ("listeners", "clusters", "rulelists", "rules", "routes", "endpoints")
 
@@ -363,3 +367,13 @@ async def test_the_api_describes_itself(api: Api) -> None:
     ]
     assert references
     assert set(references) <= set(known)
+
+
+@with_api
+async def test_sessions_end_after_the_answer_was_given(api: Api) -> None:
+    await api.do("POST", "clusters", tcp("c", "127.0.0.1"))
+    request = RequestHead(b"DELETE", b"/api/v1/clusters/c?recursive=true", b"h", Headers())
+    head, _ = await api.controller.answer(request, b"", session())
+    assert (head.status, api.ops.log) == (200, [])
+    await asyncio.sleep(0)
+    assert api.ops.log == [("end cluster", "c")]
