@@ -43,7 +43,7 @@ class Screen:
 
 
 def lay_out(head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
-    """The lines of a table. Cells that are too wide for it are cut, the widest columns first."""
+    """The lines of a table. Cells that are too wide for it are cut, those of the first column last."""
     cells = [[_one_line(cell) for cell in row] for row in (head, *rows)]
     widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
     if width is not None:
@@ -70,7 +70,8 @@ def _shrink(widths: list[int], least: list[int], room: int) -> None:
         slack = [size - low for size, low in zip(widths, floor, strict=True)]
         if not any(slack):
             return
-        widest = max((size, index) for index, size in enumerate(widths) if slack[index])[1]
+        # The first column is cut last: names are what the next command is given.
+        widest = max((index > 0, size, index) for index, size in enumerate(widths) if slack[index])[2]
         widths[widest] -= 1
 
 

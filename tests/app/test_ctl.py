@@ -300,9 +300,9 @@ def test_wide_cells_are_cut_to_the_terminal() -> None:
         lines = lay_out(["NAME", "K", "OTHER"], rows, width)
         assert all(columns(line) <= width for line in lines)
     assert lay_out(["NAME", "K", "OTHER"], rows, 30) == [
-        "NAME          K   OTHER",
-        "aaaaaaaaaaa…  x   bbbbbbbbbbb…",
-        "é漢字         yy  c",
+        "NAME                K   OTHER",
+        "aaaaaaaaaaaaaaaaa…  x   bbbbb…",
+        "é漢字               yy  c",
     ]
     assert lay_out(["A"], [["x\x1b[31m\n"]], None) == [
         "A",
