@@ -1,14 +1,16 @@
-"""What an access-log command says of a session, as text."""
+"""What an access-log command says of a session, as it came: the line keeps it in its field."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.ports.session import SessionView
 from l7mp_mesh.ports.tree import Missing, components, walk
+
+Command: TypeAlias = Callable[[SessionView], str | int]
 
 NOTHING: Final = "-"
 
@@ -26,22 +28,6 @@ FLAG_OF: Final = {
 """Our finer reasons ("UF-T") print what Envoy makes of them."""
 
 
-def escaped(text: str) -> str:
-    """`text` without anything that could end a field or a line."""
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return text or NOTHING
-    return "".join([_escape(char) for char in text])
-
-
-def _escape(char: str) -> str:
-    if char in '"\\':
-        return "\\" + char
-    if char.isascii() and char.isprintable():
-        return char
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"  # noqa: PLR2004
-
-
 def protocol(view: SessionView) -> str:
     """HTTP version of an exchange."""
     return NOTHING if view.attributes.head is None else "HTTP/1.1"
@@ -50,80 +36,81 @@ def protocol(view: SessionView) -> str:
 def method(view: SessionView) -> str:
     """Request method."""
     head = view.attributes.head
-    return NOTHING if head is None else escaped(head.method.decode("latin-1"))
+    return NOTHING if head is None else (head.method.decode("latin-1") or NOTHING)
 
 
 def path(view: SessionView) -> str:
     """Request target as it came."""
     head = view.attributes.head
-    return NOTHING if head is None else escaped(head.target.decode("latin-1"))
+    return NOTHING if head is None else (head.target.decode("latin-1") or NOTHING)
 
 
 def authority(view: SessionView) -> str:
     """Host of the request."""
     head = view.attributes.head
-    return NOTHING if head is None else escaped(head.authority.decode("latin-1"))
+    return NOTHING if head is None else (head.authority.decode("latin-1") or NOTHING)
 
 
-def response_code(view: SessionView) -> str:
+def response_code(view: SessionView) -> int:
     """HTTP status, 0 without one."""
-    return str(view.status_code)
+    return view.status_code
 
 
 def response_flags(view: SessionView) -> str:
     """Envoy's flag of the reason."""
-    return FLAG_OF[view.reason]
+    reason = view.reason
+    return NOTHING if reason is Reason.OK else FLAG_OF[reason]
 
 
 def response_code_details(view: SessionView) -> str:
     """Reason by name, with what more is known in braces."""
     reason = view.reason.name.lower()
-    return f"{reason}{{{escaped(view.detail)}}}" if view.detail else reason
+    return f"{reason}{{{view.detail}}}" if view.detail else reason
 
 
-def bytes_received(view: SessionView) -> str:
+def bytes_received(view: SessionView) -> int:
     """From the client."""
-    return str(view.received_bytes)
+    return view.received_bytes
 
 
-def bytes_sent(view: SessionView) -> str:
+def bytes_sent(view: SessionView) -> int:
     """To the client."""
-    return str(view.sent_bytes)
+    return view.sent_bytes
 
 
-def duration(view: SessionView) -> str:
+def duration(view: SessionView) -> int:
     """Milliseconds."""
-    return str(int(view.duration * 1000))
+    return int(view.duration * 1000)
 
 
-def response_duration(view: SessionView) -> str:
+def response_duration(view: SessionView) -> str | int:
     """Milliseconds until the first byte of the answer."""
-    return NOTHING if view.first_byte < 0 else str(int(view.first_byte * 1000))
+    return NOTHING if view.first_byte < 0 else int(view.first_byte * 1000)
 
 
 def upstream_host(view: SessionView) -> str:
     """Endpoint reached."""
-    return escaped(view.endpoint_address)
+    return view.endpoint_address or NOTHING
 
 
 def upstream_cluster(view: SessionView) -> str:
     """Cluster of the route."""
-    return escaped(view.cluster_name)
+    return view.cluster_name or NOTHING
 
 
 def route_name(view: SessionView) -> str:
     """Route taken."""
-    return escaped(view.route_name)
+    return view.route_name or NOTHING
 
 
 def session_name(view: SessionView) -> str:
     """Session name as in the inventory."""
-    return escaped(view.attributes.name)
+    return view.attributes.name or NOTHING
 
 
 def listener(view: SessionView) -> str:
     """Name of the listener."""
-    return escaped(view.attributes.listener)
+    return view.attributes.listener or NOTHING
 
 
 def remote_address(view: SessionView) -> str:
@@ -134,14 +121,14 @@ def remote_address(view: SessionView) -> str:
 
 def remote_host(view: SessionView) -> str:
     """Client address."""
-    return escaped(view.attributes.peer.address)
+    return view.attributes.peer.address or NOTHING
 
 
 def local_address(view: SessionView) -> str:
     """Address the client came to, with its port; the path of a UNIX socket."""
     peer = view.attributes.peer
     return (
-        escaped(peer.local_address)
+        (peer.local_address or NOTHING)
         if peer.transport == "UNIX"
         else _address(peer.local_address, peer.local_port)
     )
@@ -149,8 +136,8 @@ def local_address(view: SessionView) -> str:
 
 def _address(host: str, port: int) -> str:
     if not port:
-        return escaped(host)
-    return f"[{escaped(host)}]:{port}" if ":" in host else f"{escaped(host)}:{port}"
+        return host or NOTHING
+    return f"[{host}]:{port}" if ":" in host else f"{host or NOTHING}:{port}"
 
 
 class RequestHeader:
@@ -168,7 +155,7 @@ class RequestHeader:
         wanted = self.name
         for name, value in head.headers.fields:
             if name == wanted:
-                return escaped(value.decode("latin-1"))
+                return value.decode("latin-1") or NOTHING
         return NOTHING
 
 
@@ -177,11 +164,11 @@ class Either:
 
     __slots__ = ("first", "second")
 
-    def __init__(self, first: Callable[[SessionView], str], second: Callable[[SessionView], str]) -> None:
+    def __init__(self, first: Command, second: Command) -> None:
         self.first = first
         self.second = second
 
-    def __call__(self, view: SessionView) -> str:
+    def __call__(self, view: SessionView) -> str | int:
         text = self.first(view)
         return self.second(view) if text == NOTHING else text
 
@@ -191,12 +178,12 @@ class Shortened:
 
     __slots__ = ("length", "whole")
 
-    def __init__(self, whole: Callable[[SessionView], str], length: int) -> None:
+    def __init__(self, whole: Command, length: int) -> None:
         self.whole = whole
         self.length = length
 
     def __call__(self, view: SessionView) -> str:
-        return self.whole(view)[: self.length]
+        return str(self.whole(view))[: self.length]
 
 
 class Metadata:
@@ -211,4 +198,4 @@ class Metadata:
         value = walk(view.attributes.tree, self.steps)
         if isinstance(value, Missing):
             return NOTHING
-        return escaped(value if isinstance(value, str) else json.dumps(value, separators=(",", ":")))
+        return (value or NOTHING) if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

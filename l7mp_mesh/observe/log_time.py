@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from typing import Final
 
 from l7mp_mesh.ports.session import SessionView
@@ -21,39 +20,35 @@ DIRECTIVE: Final = re.compile(r"%(?:[-_0^#]?[aAbBcdDeFGgHhIjklmMnpPrRsStTuUVwWxX
 class StartTime:
     """Text of a second, with fractions of `digits` places between the pieces."""
 
-    __slots__ = ("_digits", "_second", "_shapes", "_texts")
+    __slots__ = ("_digits", "_second", "_shapes", "_template", "_units")
 
     def __init__(self, pieces: list[str], digits: list[int]) -> None:
         self._shapes = pieces
         self._digits = digits
+        self._units = [10 ** (NANOSECONDS - places) for places in digits]
         self._second = -1
-        self._texts: list[str] = []
+        self._template = ""
 
     def __call__(self, view: SessionView) -> str:
         started = view.started
         second = int(started)
         if second != self._second:
             self._turn(second)
-        texts = self._texts
-        if not self._digits:
-            return texts[0]
-        nanoseconds = min(int((started - second) * 1e9), 10**NANOSECONDS - 1)
-        if len(self._digits) == 1:
-            places = self._digits[0]
-            return f"{texts[0]}{nanoseconds // 10 ** (NANOSECONDS - places):0{places}d}{texts[1]}"
-        line = texts[0]
-        for places, text in zip(self._digits, texts[1:], strict=True):
-            line += f"{nanoseconds // 10 ** (NANOSECONDS - places):0{places}d}{text}"
-        return line
+        nanoseconds = int((started - second) * 1e9)
+        return self._template % tuple([nanoseconds // unit for unit in self._units])
 
     def _turn(self, second: int) -> None:
+        """Write what stands for a whole second; the fractions are left open."""
         utc = time.gmtime(second)
         # %s would be read as local time by the C library.
-        self._texts = [time.strftime(shape.replace("%s", str(second)), utc) for shape in self._shapes]
+        texts = [time.strftime(shape.replace("%s", str(second)), utc) for shape in self._shapes]
+        self._template = texts[0].replace("%", "%%")
+        for places, text in zip(self._digits, texts[1:], strict=True):
+            self._template += f"%0{places}d" + text.replace("%", "%%")
         self._second = second
 
 
-def start_time(shape: str | None) -> Callable[[SessionView], str]:
+def start_time(shape: str | None) -> StartTime:
     """The command for a strftime format in UTC; %f is nanoseconds, %3f milliseconds.
 
     Raises ValueError for a directive that does not exist.
