@@ -183,9 +183,9 @@ class Runtime:
         try:
             await run.bind()
         except BindFailed:
-            if running is None:
+            if running is None or not _share_address(run, running):
                 raise
-            # The address may be the old listener's own: it makes room, and comes back if that did not help.
+            # The address is the old listener's own: it makes room, and comes back if that did not help.
             running.stop()
             try:
                 await run.bind()
@@ -338,3 +338,10 @@ class Runtime:
             cluster.sweep(POOL_ROUNDS)
         clock = self.environment.clock
         self._pool_timer = clock.call_at(clock.now() + POOL_ROUND, self._pool_round)
+
+
+def _share_address(one: ListenerRun, other: ListenerRun) -> bool:
+    """True when both want the same port (or path), whatever their protocols."""
+    if one.acceptor.port:
+        return one.acceptor.port == other.acceptor.port
+    return one.acceptor.address == other.acceptor.address
