@@ -162,7 +162,7 @@ def test_access_log_and_metrics(tmp_path: Path) -> None:
 def test_inline_transform(tmp_path: Path) -> None:
     with started("inline-transform.yaml", tmp_path) as example:
         assert example.ask("udp", 15070, "one", "two") == ["1: ONE!", "2: TWO!"]
-        assert example.get(15071, "/", "hello") == (200, "HELLO!")
+        assert example.get(15071, "/", "hello") == (200, "HELLO")
         assert example.get(15071, "/private") == (403, "not here\n")
 
 
