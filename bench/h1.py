@@ -242,10 +242,10 @@ def envoy_config(folder: Path, port: int, backend: int) -> Path:
 
 def measure(pid: int, port: int, seconds: int, connections: int) -> Round:
     """One round of wrk."""
+    load = ["taskset", "-c", "0", "wrk", "-t1", "--latency", "-H", f"Host: {HOST}"]
     before = cpu_seconds(pid)
     text = subprocess.run(
-        ["taskset", "-c", "0", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-        + ["-H", f"Host: {HOST}", f"http://127.0.0.1:{port}{PATH}"],
+        [*load, f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{port}{PATH}"],
         capture_output=True,
         text=True,
         check=True,
