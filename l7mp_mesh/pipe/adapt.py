@@ -73,6 +73,11 @@ class Adapter:
         """True between the end of the session and that of the leg, where a close would lose the answer."""
         return isinstance(self.up, EndHolder) and self.up.is_holding
 
+    @property
+    def is_settled(self) -> bool:
+        """True when the end is kept back and every message was answered by one."""
+        return isinstance(self.up, EndHolder) and self.up.is_holding and not self.up.owed
+
     def release(self) -> None:
         """Pass on an end that was kept back; nothing happens if there is none."""
         if isinstance(self.up, EndHolder):
@@ -81,10 +86,6 @@ class Adapter:
 
 def split(chunk: bytes, limit: int, into: Stage) -> None:
     """Say `chunk` to what follows `into`, in pieces of at most `limit` bytes; an empty one not at all."""
-    if len(chunk) <= limit:
-        if chunk:
-            into.next.data(chunk, 0)
-        return
     for start in range(0, len(chunk), limit):
         into.next.data(chunk[start : start + limit], 0)
 
@@ -92,11 +93,13 @@ def split(chunk: bytes, limit: int, into: Stage) -> None:
 class EndHolder(Stage):
     """Keeps back the end: most MESSAGE protocols can not close one direction and still answer."""
 
-    __slots__ = ("_is_answered", "is_holding")
+    __slots__ = ("_is_answered", "is_holding", "owed")
 
     def __init__(self) -> None:
         super().__init__()
         self.is_holding = False
+        self.owed = 0
+        """Messages said that no message has answered, if each is answered by one."""
         self._is_answered = False
 
     def end(self, last: Last | None) -> None:
@@ -130,6 +133,7 @@ class ChunksToMessages(EndHolder):
         self.next.open(STREAM_HEAD, valve)
 
     def data(self, chunk: bytes, flags: int) -> None:
+        self.owed += -(-len(chunk) // self._limit)
         split(chunk, self._limit, self)
 
 
@@ -146,6 +150,8 @@ class MessagesToBytes(Stage):
         self.next.open(STREAM_HEAD, valve)
 
     def data(self, chunk: bytes, flags: int) -> None:
+        if self._holder is not None and self._holder.owed:
+            self._holder.owed -= 1
         if chunk:
             self.next.data(chunk, 0)
 

@@ -3,7 +3,9 @@
     open ──────────────────────────────▶ next.open (length unknown from here on)
     data ─▶ hop.inlet ─▶ leg ─▶ hop ───▶ next.data
 
-Trailers of the original body go on behind the transformed one.
+Trailers of the original body go on behind the transformed one. A leg of messages can not tell the end of a
+body: it is over when each message was answered by one, or when the deadline of the exchange for such ends
+has come.
 """
 
 from __future__ import annotations
@@ -42,6 +44,12 @@ class BodyThrough(Stage):
         self._last = last
         if self._hop is not None:
             self._hop.inlet.end(None)
+            self.settle()
+
+    def settle(self) -> None:
+        """A part of the transformed body has come back."""
+        if self._hop is not None:
+            self._hop.settle()
 
     def finish(self) -> None:
         """The transform has said all it had to say."""
@@ -66,6 +74,7 @@ class BodyBack(Sink):
 
     def data(self, chunk: bytes, flags: int) -> None:
         self._through.next.data(chunk, flags)
+        self._through.settle()
 
     def end(self, last: Last | None) -> None:
         self._through.finish()

@@ -144,6 +144,11 @@ class Hop(LaneOwner):
         if self._adapter is not None:
             self._adapter.release()
 
+    def settle(self) -> None:
+        """Pass on an end that was kept back, if every message was answered by one: nothing more is due."""
+        if self._adapter is not None and self._adapter.is_settled:
+            self._adapter.release()
+
     def close(self, reason: Reason) -> None:
         """Give up the leg and forget the neighbours."""
         self.status = StageStatus.END

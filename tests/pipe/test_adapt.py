@@ -243,3 +243,15 @@ def test_a_request_body_over_the_limit_ends_the_session() -> None:
     assert down.log == [("abort", Reason.REQUEST_TOO_LARGE)]
     made.down.data(b"x", 0)
     assert down.log == [("abort", Reason.REQUEST_TOO_LARGE)]
+
+
+def test_a_held_end_is_settled_when_each_message_was_answered_by_one() -> None:
+    made, _, _ = between(Kind.STREAM, Kind.MESSAGE, limit=2)
+    made.up.data(b"abc", 0)
+    made.down.data(b"1", 0)
+    made.up.end(None)
+    assert not made.is_settled
+    made.down.data(b"2", 0)
+    assert made.is_settled
+    made.release()
+    assert not made.is_settled

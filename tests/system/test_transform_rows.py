@@ -85,7 +85,7 @@ def _marked_message(message: str | bytes) -> str | bytes:
 
 def _config(folder: Path, ports: dict[str, int]) -> dict[str, Any]:
     log = str(folder / "both.log")
-    named = {"name": "upper", "type": "support.stages:Upper"}
+    named = {"name": "upper", "type": "support.inline:Upper"}
     listeners = [
         listener("tcp-chain", "TCP", through("T-TCP")),
         listener("tcp-two", "TCP", through("one", "two", to="plain")),
@@ -121,10 +121,10 @@ def _config(folder: Path, ports: dict[str, int]) -> dict[str, Any]:
         ],
         "transforms": [
             named,
-            {"name": "faulty", "type": "INLINE/stream", "params": {"class": "support.stages:Faulty"}},
-            {"name": "one", "type": "support.stages:Prefix", "params": {"word": "1"}},
-            {"name": "two", "type": "support.stages:Prefix", "params": {"word": "2"}},
-            {"name": "three", "type": "support.stages:Prefix", "params": {"word": "3"}},
+            {"name": "faulty", "type": "INLINE/stream", "params": {"class": "support.inline:Faulty"}},
+            {"name": "one", "type": "support.inline:Prefix", "params": {"word": "1"}},
+            {"name": "two", "type": "support.inline:Prefix", "params": {"word": "2"}},
+            {"name": "three", "type": "support.inline:Prefix", "params": {"word": "3"}},
             {"name": "T-by-name", "type": "CLUSTER", "params": {"cluster": "T-UDP"}},
         ],
     }
