@@ -1,4 +1,4 @@
-"""A valve for a source that does not exist yet."""
+"""A valve in front of a valve: for a source that does not exist yet, or that changes hands."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from l7mp_mesh.pipe.verbs import OPEN_VALVE, Valve
 
 
 class Relay(Valve):
-    """Handed out before its source is known; what was asked of it until then is passed on by `attach`."""
+    """One holder's pauses of a source, which may come later (`attach`) and be given up (`let_go`)."""
 
     __slots__ = ("_held", "_source")
 
-    def __init__(self) -> None:
-        self._source: Valve = OPEN_VALVE
+    def __init__(self, source: Valve = OPEN_VALVE) -> None:
+        self._source = source
         self._held = 0
 
     @property
@@ -25,6 +25,10 @@ class Relay(Valve):
         for _ in range(self._held):
             source.pause()
             before.resume()
+
+    def let_go(self) -> None:
+        """Give back whatever is still held, and hold nothing from now on."""
+        self.attach(OPEN_VALVE)
 
     def pause(self) -> None:
         self._held += 1

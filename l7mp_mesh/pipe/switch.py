@@ -15,37 +15,12 @@ from enum import Enum
 from l7mp_mesh.pipe.buffers import BoundedQueue
 from l7mp_mesh.pipe.head import Head, Last
 from l7mp_mesh.pipe.reason import Reason
+from l7mp_mesh.pipe.relay import Relay
 from l7mp_mesh.pipe.verbs import DISCARD, OPEN_VALVE, Sink, Stage, Valve
 
 HOLD_MESSAGES = 1024
 HOLD_BYTES = 1 << 20
 """What a switch without a target, or a held lane, keeps: a read after `pause()`, or a burst of datagrams."""
-
-
-class Grip(Valve):
-    """One target's hold on the source; `let_go` gives back whatever it still holds."""
-
-    __slots__ = ("_held", "_source")
-
-    def __init__(self, source: Valve) -> None:
-        self._source = source
-        self._held = 0
-
-    def pause(self) -> None:
-        self._held += 1
-        self._source.pause()
-
-    def resume(self) -> None:
-        if self._held:
-            self._held -= 1
-            self._source.resume()
-
-    def let_go(self) -> None:
-        """Undo every outstanding `pause()` and ignore the target from now on."""
-        source, held = self._source, self._held
-        self._source, self._held = OPEN_VALVE, 0
-        for _ in range(held):
-            source.resume()
 
 
 class Switch(Sink):
@@ -58,7 +33,7 @@ class Switch(Sink):
 
     def __init__(self) -> None:
         self._source: Valve = OPEN_VALVE
-        self._grip = Grip(OPEN_VALVE)
+        self._grip = Relay(OPEN_VALVE)
         self._head: Head | None = None
         self._target: Sink | None = None
         self._queue = BoundedQueue(HOLD_MESSAGES, HOLD_BYTES)
@@ -83,7 +58,7 @@ class Switch(Sink):
         """
         old = self._target
         self._grip.let_go()
-        self._grip = Grip(self._source)
+        self._grip = Relay(self._source)
         self._target = target
         if self._head is None:
             return old
@@ -102,7 +77,7 @@ class Switch(Sink):
         """Take the target away: the source is paused until the next `retarget`."""
         self._target = None
         self._grip.let_go()
-        self._grip = Grip(self._source)
+        self._grip = Relay(self._source)
         self._grip.pause()
 
     def pour(self, into: Sink) -> None:
@@ -115,12 +90,12 @@ class Switch(Sink):
         """Forget source and target: the session is over."""
         self._target = DISCARD
         self._source = OPEN_VALVE
-        self._grip = Grip(OPEN_VALVE)
+        self._grip = Relay(OPEN_VALVE)
 
     def open(self, head: Head, valve: Valve) -> None:
         self._head = head
         self._source = valve
-        self._grip = Grip(valve)
+        self._grip = Relay(valve)
         if self._target is None:
             self._grip.pause()
         else:

@@ -15,7 +15,7 @@ from l7mp_mesh.pipe.adapt import Adapter, AdaptLimits, Refused, adapter
 from l7mp_mesh.pipe.buffers import ReplayBuffer
 from l7mp_mesh.pipe.head import Head, Last, RequestHead, ResponseHead
 from l7mp_mesh.pipe.reason import Reason
-from l7mp_mesh.pipe.switch import Grip
+from l7mp_mesh.pipe.relay import Relay
 from l7mp_mesh.pipe.verbs import DISCARD, OPEN_VALVE, Sink, Stage, Valve
 from l7mp_mesh.ports.attributes import Attributes
 from l7mp_mesh.ports.leg import Kind
@@ -80,7 +80,7 @@ class Terminal(Sink):
         self._adapter: Adapter | None = None
         self._head: RequestHead | None = None
         self._valve: Valve = OPEN_VALVE
-        self._grip: Grip | None = None
+        self._grip: Relay | None = None
         self._replay: ReplayBuffer | None = None
         self._bytes = 0
         self._chunks = 0
@@ -106,7 +106,7 @@ class Terminal(Sink):
         self._sink = None
         if self._grip is not None:
             self._grip.let_go()
-        self._grip = Grip(self._valve)
+        self._grip = Relay(self._valve)
         self._grip.pause()
 
     def attach(self, lease: Lease, answer: Sink) -> None:
@@ -132,7 +132,7 @@ class Terminal(Sink):
             self._sink = sink
             sink.open(rewritten_head(self._head, attributes), self._valve)
             return
-        self._grip = Grip(self._valve)
+        self._grip = Relay(self._valve)
         sink.open(rewritten_head(self._head, attributes), self._grip)
         self._sink = sink
         self._replay.replay(sink)
