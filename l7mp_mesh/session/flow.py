@@ -97,17 +97,18 @@ class Flow(Session, PathOwner, LaneOwner):
             self.close(error.reason, failure(error, self.name))
             return
         self._task = None
-        if self._events is not None:
-            # A log that is begun later has this entry anyway.
-            self.note("CONNECT", "Session successfully connected")
+        has_log = self._events is not None
         self._become(SessionStatus.CONNECTED)
         self._settle(path)
+        if has_log:
+            self.note("CONNECT", "Session successfully connected")
+        else:
+            # A log that is begun later has this entry anyway.
+            self._registry.changed(self)
         lane = self._lane = Lane(self._exit, self)
         path.attach(lane)
         self._entry.retarget(path.first)
         self.leg.start(self._received)
-        if self.is_live:
-            self._registry.changed(self)
 
     async def _open(self, plan: Plan) -> Path:
         try:

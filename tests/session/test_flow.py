@@ -1,0 +1,372 @@
+"""Sessions of streams and messages: set-up, ends, reconnection, and moving to another route."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from support.leg import FakeLeg
+from support.loop import inside
+from support.upstream import FakeUpstream, MessageLeg, World, settle
+
+from l7mp_mesh.model.rules import RetryOn, RetryPolicy, Route, WeightedTarget
+from l7mp_mesh.pipe.kind import Kind
+from l7mp_mesh.pipe.reason import Reason
+from l7mp_mesh.ports.session import RerouteFailed, SessionStatus, StageStatus
+from l7mp_mesh.session.flow import LINGER, MESSAGE_DRAIN, STREAM_DRAIN
+from l7mp_mesh.session.session import Session
+
+ALWAYS = RetryPolicy(RetryOn.ALWAYS, 3, 0.001)
+
+
+def to(name: str, **more: object) -> Route:
+    return replace(Route(f"to-{name}", (WeightedTarget(name),)), **more)  # type: ignore[arg-type]
+
+
+def stream_of(upstream: FakeUpstream) -> FakeLeg:
+    leg = upstream.leg
+    assert isinstance(leg, FakeLeg)
+    return leg
+
+
+def messages_of(upstream: FakeUpstream) -> MessageLeg:
+    leg = upstream.leg
+    assert isinstance(leg, MessageLeg)
+    return leg
+
+
+async def piped(world: World) -> tuple[Session, FakeLeg, FakeUpstream]:
+    """A byte stream piped to the cluster `up`."""
+    upstream = world.cluster("up", Kind.STREAM)
+    client = FakeLeg()
+    session = world.begin(client)
+    await settle()
+    return session, client, upstream
+
+
+@inside
+async def test_bytes_pass_both_ways_and_are_counted() -> None:
+    session, client, upstream = await piped(World())
+    client.feed(b"question")
+    stream_of(upstream).feed(b"answer")
+    assert stream_of(upstream).written.body == b"question"
+    assert client.written.body == b"answer"
+    record = session.record()
+    assert (record.received.bytes, record.sent.bytes) == (8, 6)
+    assert record.status is SessionStatus.CONNECTED
+    assert record.destination is not None
+    assert record.destination.status is StageStatus.READY
+    assert [event.event for event in record.events] == ["INIT", "LOOKUP SUCCESS", "CONNECT"]
+
+
+@inside
+async def test_what_comes_while_it_connects_waits_with_its_source_paused() -> None:
+    world = World()
+    upstream = world.cluster("up", Kind.STREAM)
+    upstream.may_open.clear()
+    client = FakeLeg()
+    world.begin(client)
+    await settle()
+    assert not client.is_started
+    upstream.may_open.set()
+    await settle()
+    client.feed(b"x")
+    assert stream_of(upstream).written.body == b"x"
+
+
+@inside
+async def test_a_half_close_passes_and_the_answer_still_arrives() -> None:
+    world = World()
+    session, client, upstream = await piped(world)
+    client.finish()
+    assert stream_of(upstream).written.is_ended
+    assert session.is_live
+    stream_of(upstream).feed(b"late")
+    stream_of(upstream).finish()
+    assert client.written.body == b"late"
+    assert client.written.is_ended
+    assert (session.status, session.reason) == (SessionStatus.DESTROYED, Reason.OK)
+    assert world.registry.count == 0
+    assert upstream.leases[0].given_back is Reason.OK
+
+
+@inside
+async def test_an_upstream_that_ends_first_leaves_the_other_direction_open() -> None:
+    session, client, upstream = await piped(World())
+    stream_of(upstream).finish()
+    assert client.written.is_ended
+    client.feed(b"more")
+    assert stream_of(upstream).written.body == b"more"
+    client.finish()
+    assert session.status is SessionStatus.DESTROYED
+
+
+@inside
+async def test_a_client_that_resets_takes_its_upstream_with_it() -> None:
+    session, client, upstream = await piped(World())
+    client.into.abort(Reason.DOWNSTREAM_RESET)
+    assert session.reason is Reason.DOWNSTREAM_RESET
+    assert upstream.leases[0].given_back is Reason.DOWNSTREAM_RESET
+
+
+@inside
+async def test_without_a_cluster_the_session_fails() -> None:
+    world = World(track=60.0)
+    client = FakeLeg()
+    world.begin(client)
+    await settle()
+    assert client.written.aborted is Reason.NO_CLUSTER
+    (record,) = world.registry.records()
+    assert [event.event for event in record.events] == ["INIT", "LOOKUP SUCCESS", "ERROR", "DESTROY"]
+
+
+@inside
+async def test_a_connection_is_tried_as_often_as_the_route_says() -> None:
+    world = World(Route("r", (WeightedTarget("up"),), retry=ALWAYS))
+    upstream = world.cluster("up", Kind.STREAM)
+    upstream.failures = 3
+    client = FakeLeg()
+    world.begin(client)
+    while not client.is_started:
+        await asyncio.sleep(0.001)
+    assert upstream.opened == 4
+
+
+@inside
+async def test_a_lost_upstream_is_connected_again_and_nothing_said_meanwhile_is_lost() -> None:
+    world = World(Route("r", (WeightedTarget("up"),), retry=ALWAYS))
+    session, client, upstream = await piped(world)
+    old = stream_of(upstream)
+    old.feed(b"one")
+    upstream.may_open.clear()
+    old.reset()
+    client.feed(b"meanwhile")
+    assert client.valve.held > 0
+    upstream.may_open.set()
+    await settle()
+    assert client.valve.held == 0
+    assert len(upstream.leases) == 2
+    assert stream_of(upstream).written.body == b"meanwhile"
+    events = [event.event for event in session.record().events]
+    assert events == ["INIT", "LOOKUP SUCCESS", "CONNECT", "DISCONNECT", "CONNECT"]
+
+
+@inside
+async def test_a_session_that_ends_while_it_reconnects_gives_up_the_attempt() -> None:
+    world = World(Route("r", (WeightedTarget("up"),), retry=ALWAYS))
+    session, _, upstream = await piped(world)
+    stream_of(upstream).feed(b"one")
+    upstream.may_open.clear()
+    stream_of(upstream).reset()
+    await settle()
+    session.close(Reason.DELETED)
+    upstream.may_open.set()
+    await settle()
+    assert len(upstream.leases) == 1
+
+
+@inside
+async def test_reroute_opens_the_new_way_before_it_leaves_the_old() -> None:
+    world = World()
+    session, client, old = await piped(world)
+    new = world.cluster("new", Kind.STREAM)
+    new.may_open.clear()
+    moving = asyncio.ensure_future(session.reroute(world.plan(to("new"))))
+    await settle()
+    client.feed(b"1")
+    assert stream_of(old).written.body == b"1"
+    new.may_open.set()
+    await moving
+    client.feed(b"2")
+    assert stream_of(old).written.body == b"1"
+    assert stream_of(old).written.is_ended
+    assert stream_of(new).written.body == b"2"
+    assert session.cluster_name == "new"
+
+
+@inside
+async def test_reroute_gives_back_what_the_old_upstream_had_paused() -> None:
+    world = World()
+    session, client, old = await piped(world)
+    for _ in range(2):
+        stream_of(old).written.valve.pause()
+    assert client.valve.held == 2
+    new = world.cluster("new", Kind.STREAM)
+    await session.reroute(world.plan(to("new")))
+    assert client.valve.held == 0
+    stream_of(old).written.valve.resume()
+    assert client.valve.held == 0
+    stream_of(new).written.valve.pause()
+    assert client.valve.held == 1
+
+
+@inside
+async def test_a_stream_hears_the_old_upstream_out_before_the_new_one() -> None:
+    world = World()
+    session, client, old = await piped(world)
+    new = world.cluster("new", Kind.STREAM)
+    await session.reroute(world.plan(to("new")))
+    stream_of(new).feed(b"new")
+    assert stream_of(new).valve.held > 0
+    stream_of(old).feed(b"old,")
+    assert client.written.body == b"old,"
+    stream_of(old).finish()
+    assert client.written.body == b"old,new"
+    assert not client.written.is_ended
+    assert stream_of(new).valve.held == 0
+    assert old.leases[0].given_back is Reason.OK
+
+
+@inside
+async def test_an_old_upstream_that_goes_on_is_cut_off_at_the_deadline() -> None:
+    world = World()
+    session, client, old = await piped(world)
+    new = world.cluster("new", Kind.STREAM)
+    await session.reroute(world.plan(to("new")))
+    stream_of(new).feed(b"new")
+    world.clock.advance(STREAM_DRAIN + 0.01)
+    assert client.written.body == b"new"
+    assert old.leases[0].given_back is Reason.OK
+
+
+@inside
+async def test_messages_of_the_old_and_the_new_upstream_interleave_until_the_deadline() -> None:
+    world = World()
+    old = world.cluster("up", Kind.MESSAGE)
+    client = MessageLeg()
+    session = world.begin(client)
+    await settle()
+    new = world.cluster("new", Kind.MESSAGE)
+    await session.reroute(world.plan(to("new")))
+    messages_of(new).say(b"new")
+    messages_of(old).say(b"late")
+    assert client.written.log[-2:] == [b"new", b"late"]
+    assert old.leases[0].given_back is None
+    world.clock.advance(MESSAGE_DRAIN + 0.01)
+    assert old.leases[0].given_back is Reason.OK
+
+
+@inside
+async def test_an_old_upstream_that_breaks_is_not_connected_again() -> None:
+    world = World(Route("r", (WeightedTarget("up"),), retry=ALWAYS))
+    old = world.cluster("up", Kind.MESSAGE)
+    client = MessageLeg()
+    session = world.begin(client)
+    await settle()
+    new = world.cluster("new", Kind.MESSAGE)
+    await session.reroute(world.plan(to("new")))
+    messages_of(old).into.abort(Reason.UPSTREAM_RESET)
+    await settle()
+    assert session.is_live
+    assert len(old.leases) == 1
+    client.say(b"x")
+    assert messages_of(new).written.body == b"x"
+
+
+@inside
+async def test_a_way_that_can_not_be_connected_changes_nothing() -> None:
+    world = World()
+    session, client, old = await piped(world)
+    world.cluster("new", Kind.STREAM).failures = 1
+    with pytest.raises(RerouteFailed) as caught:
+        await session.reroute(world.plan(to("new")))
+    assert caught.value.status == 503
+    client.feed(b"x")
+    assert stream_of(old).written.body == b"x"
+    assert session.route_name == "r"
+
+
+@inside
+async def test_a_session_that_is_ending_or_over_can_not_be_moved() -> None:
+    world = World()
+    session, client, _ = await piped(world)
+    world.cluster("new", Kind.STREAM)
+    client.finish()
+    with pytest.raises(RerouteFailed) as caught:
+        await session.reroute(world.plan(to("new")))
+    assert caught.value.status == 409
+    session.close(Reason.DELETED)
+    with pytest.raises(RerouteFailed) as caught:
+        await session.reroute(world.plan(to("new")))
+    assert caught.value.status == 404
+
+
+@inside
+async def test_a_session_that_ends_while_it_moves_leaves_no_leg_behind() -> None:
+    world = World()
+    session, _, _ = await piped(world)
+    new = world.cluster("new", Kind.STREAM)
+    new.may_open.clear()
+    moving = asyncio.ensure_future(session.reroute(world.plan(to("new"))))
+    await settle()
+    session.close(Reason.DELETED)
+    new.may_open.set()
+    with pytest.raises(RerouteFailed):
+        await moving
+    assert [lease.given_back for lease in new.leases] == [Reason.OK]
+
+
+@inside
+async def test_the_same_route_again_touches_nothing() -> None:
+    world = World()
+    session, _, upstream = await piped(world)
+    await session.reroute(world.plan(world.route))
+    assert len(upstream.leases) == 1
+
+
+@inside
+async def test_transforms_stand_between_client_and_destination_in_their_order() -> None:
+    world = World(Route("r", (WeightedTarget("up"),), ingress=("t1",), egress=("t2",)))
+    one, two = world.cluster("t1", Kind.STREAM), world.cluster("t2", Kind.STREAM)
+    session, client, upstream = await piped(world)
+    client.feed(b"x")
+    assert stream_of(one).written.body == b"x"
+    stream_of(one).feed(b"1x")
+    assert stream_of(upstream).written.body == b"1x"
+    stream_of(upstream).feed(b"y")
+    assert stream_of(two).written.body == b"y"
+    stream_of(two).feed(b"2y")
+    assert client.written.body == b"2y"
+    assert [stage.origin for stage in (*session.record().ingress, *session.record().egress)] == ["t1", "t2"]
+
+
+@inside
+async def test_one_stage_that_can_not_be_connected_closes_the_others() -> None:
+    world = World(Route("r", (WeightedTarget("up"),), ingress=("t1",)))
+    world.cluster("t1", Kind.STREAM).failures = 1
+    session, client, upstream = await piped(world)
+    assert not session.is_live
+    assert client.written.aborted is Reason.CONNECT_FAILED
+    assert [lease.given_back for lease in upstream.leases] == [Reason.OK] * len(upstream.leases)
+
+
+@inside
+async def test_tcp_to_websocket_fin_first() -> None:
+    world = World()
+    upstream = world.cluster("up", Kind.MESSAGE)
+    client = FakeLeg()
+    world.begin(client)
+    await settle()
+    client.feed(b"question")
+    client.finish()
+    peer = messages_of(upstream)
+    assert not peer.written.is_ended
+    peer.say(b"answer")
+    assert client.written.body == b"answer"
+    world.clock.advance(LINGER + 0.01)
+    assert peer.written.is_ended
+
+
+@inside
+async def test_a_deleted_endpoint_is_a_lost_leg() -> None:
+    world = World(Route("r", (WeightedTarget("up"),), retry=ALWAYS))
+    session, client, upstream = await piped(world)
+    stream_of(upstream).feed(b"x")
+    session.disconnect("other", Reason.ENDPOINT_DELETED)
+    assert len(upstream.leases) == 1
+    session.disconnect("e1", Reason.ENDPOINT_DELETED)
+    await settle()
+    assert upstream.leases[0].given_back is Reason.ENDPOINT_DELETED
+    client.feed(b"y")
+    assert stream_of(upstream).written.body == b"y"
