@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import TypeAlias
 
 from l7mp_mesh.io.stream import StreamDriver
 from l7mp_mesh.pipe.reason import Reason
+from l7mp_mesh.ports.attributes import Attributes
+from l7mp_mesh.ports.layer import Accept, Acceptor
 
 Ends: TypeAlias = tuple[tuple[str, int], tuple[str, int]]
 """Peer and local end: address and port each; ("", 0) where a socket has none."""
@@ -35,27 +38,45 @@ class AcceptedDriver(StreamDriver):
         return (_end(transport.get_extra_info("peername")), _end(transport.get_extra_info("sockname")))
 
 
-class StreamServer:
-    """A listening socket being served; closing it leaves its connections alone."""
+class StreamAcceptor(Acceptor):
+    """What listening stream sockets have in common: bind, serve, stop. Connections outlive it."""
 
-    def __init__(self, server: asyncio.Server, sock: socket.socket) -> None:
-        self._server = server
-        name = sock.getsockname()
-        self.name: tuple[str, int] = (str(name), 0) if isinstance(name, str) else (str(name[0]), int(name[1]))
+    def __init__(self) -> None:
+        self._sock: socket.socket | None = None
+        self._server: asyncio.Server | None = None
+        self._accept: Accept | None = None
 
-    def close(self) -> None:
-        """Accept no more."""
-        self._server.close()
+    @abstractmethod
+    def open(self) -> socket.socket:
+        """The bound, listening socket. Raises BindFailed."""
 
+    @abstractmethod
+    def describe(self, driver: AcceptedDriver) -> Attributes:
+        """What is known about a new connection."""
 
-async def serve(sock: socket.socket, accepted: Callable[[AcceptedDriver], None]) -> StreamServer:
-    """Accept connections of a listening TCP or UNIX socket."""
-    loop = asyncio.get_running_loop()
-    if sock.family == socket.AF_UNIX:
-        server = await loop.create_unix_server(lambda: AcceptedDriver(accepted), sock=sock)
-    else:
-        server = await loop.create_server(lambda: AcceptedDriver(accepted), sock=sock)
-    return StreamServer(server, sock)
+    async def bind(self) -> None:
+        self._sock = self.open()
+
+    async def serve(self, accept: Accept) -> None:
+        assert self._sock is not None, "bind first"
+        self._accept = accept
+        loop = asyncio.get_running_loop()
+        serve = loop.create_unix_server if self._sock.family == socket.AF_UNIX else loop.create_server
+        self._server = await serve(lambda: AcceptedDriver(self._accepted), sock=self._sock)
+
+    def stop(self) -> None:
+        self._accept = None
+        if self._server is not None:
+            self._server.close()
+        elif self._sock is not None:
+            self._sock.close()
+        self._sock = None
+
+    def _accepted(self, driver: AcceptedDriver) -> None:
+        if self._accept is None:
+            driver.close(Reason.SHUTDOWN)
+        else:
+            self._accept(driver, self.describe(driver))
 
 
 def _end(name: object) -> tuple[str, int]:
