@@ -241,6 +241,15 @@ def test_failed_session_is_told_as_json(rig: Rig, name: str, content: str) -> No
             assert told["content"].startswith(content)
 
 
+def test_answer_before_the_body_announces_the_close(rig: Rig) -> None:
+    """Row 12: a client whose body nobody waits for must not send another request after it."""
+    with Client(rig.mesh.port("narrow")) as client:
+        response = client.ask(b"POST /b HTTP/1.1\r\nhost: h\r\ncontent-length: 9\r\n\r\n")
+        assert (response.status, response.get("connection")) == (404, "close")
+        client.sock.sendall(b"too late!")
+        assert net.read_all(client.sock) == b""
+
+
 def test_first_matching_rule_decides(rig: Rig) -> None:
     """Row 6: rules in order; the wildcard takes the rest."""
     for path, body in ((b"/a/x", b"first"), (b"/b", b"second")):

@@ -242,6 +242,7 @@ def _config(upstream: int, datagrams: int) -> dict[str, Any]:
                 }
             ],
         ),
+        listener("replaced", "UDP", [rule("udp", rewrite=[{"path": "/", "value": {"only": 1}}])]),
         listener("dangling", "HTTP", [{"action": {"apply": "no-such-list"}}]),
         listener("no-action", "HTTP", [{"action": {"rewrite": [label]}}]),
         listener(
@@ -322,6 +323,15 @@ def test_rewrite_is_listed(rig: Rig, index: int) -> None:
     for key, value in REWRITES[index][2].items():
         assert metadata[key] == value
     assert metadata["IP"]["src_addr"] == "127.0.0.1"
+
+
+def test_slash_replaces_the_whole_tree(rig: Rig) -> None:
+    """Row 29: what was there is gone, and the session goes on."""
+    with net.udp(rig.mesh.port("replaced")) as sock:
+        assert net.ask(sock, b"x") == b"x"
+        assert net.ask(sock, b"y") == b"y"
+        (session,) = rig.mesh.sessions("replaced")
+    assert session["metadata"] == {"only": 1}
 
 
 def test_rewrite_before_apply_is_kept(rig: Rig) -> None:

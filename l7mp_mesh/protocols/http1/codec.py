@@ -228,8 +228,8 @@ class ServerCodec(Sink):
 
     @property
     def is_last(self) -> bool:
-        """True when there will be no other request: the client has said FIN, and nothing waits."""
-        return self._has_ended and not self._surplus
+        """True when an answer that begins now is the last one: the client has said FIN, or owes a body."""
+        return not self._surplus and (self._has_ended or self._phase == BODY)
 
     def _advance(self) -> None:
         if self._is_advancing:
