@@ -24,11 +24,10 @@ import h1
 import uvloop
 
 from l7mp_mesh.app.process import Process, RunOptions
-from l7mp_mesh.io import dial
+from l7mp_mesh.io import dial, serve
 from l7mp_mesh.io.serve import AcceptedDriver
 from l7mp_mesh.io.stream import StreamDriver
 from l7mp_mesh.pipe.reason import Reason
-from l7mp_mesh.protocols.tcp import acceptor
 
 REQUEST = f"GET {h1.PATH} HTTP/1.1\r\nHost: {h1.HOST}\r\n\r\n".encode()
 RESPONSE = (
@@ -99,7 +98,7 @@ class Network:
 
 async def run(config: Path, options: argparse.Namespace) -> None:
     network = Network()
-    acceptor.serve = network.serve  # type: ignore[assignment]
+    serve.listen = network.serve  # type: ignore[assignment]
     dial.tcp = network.connect  # type: ignore[assignment]
     process = Process(RunOptions(config=config))
     await process.start()

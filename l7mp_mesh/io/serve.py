@@ -38,6 +38,13 @@ class AcceptedDriver(StreamDriver):
         return (_end(transport.get_extra_info("peername")), _end(transport.get_extra_info("sockname")))
 
 
+async def listen(sock: socket.socket, accepted: Callable[[AcceptedDriver], None]) -> asyncio.Server:
+    """Accept connections of a listening TCP or UNIX socket."""
+    loop = asyncio.get_running_loop()
+    serve = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
+    return await serve(lambda: AcceptedDriver(accepted), sock=sock)
+
+
 class StreamAcceptor(Acceptor):
     """What listening stream sockets have in common: bind, serve, stop. Connections outlive it."""
 
@@ -60,9 +67,7 @@ class StreamAcceptor(Acceptor):
     async def serve(self, accept: Accept) -> None:
         assert self._sock is not None, "bind first"
         self._accept = accept
-        loop = asyncio.get_running_loop()
-        serve = loop.create_unix_server if self._sock.family == socket.AF_UNIX else loop.create_server
-        self._server = await serve(lambda: AcceptedDriver(self._accepted), sock=self._sock)
+        self._server = await listen(self._sock, self._accepted)
 
     def stop(self) -> None:
         self._accept = None
