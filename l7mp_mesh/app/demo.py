@@ -210,10 +210,10 @@ class Demo:
         print(f"\n{' Now it is yours ':=^{WIDTH}}")
         _say("Everything stays up until Ctrl-C. Meanwhile, in another terminal:")
         _command(f"curl http://127.0.0.1:{ports.web}/ http://127.0.0.1:{ports.web}/new")
-        _command(f"curl http://127.0.0.1:{ports.control}/api/v1/sessions")
-        _command(
-            f"{_python()} -m l7mp_mesh.app.demo_client {ports.media}      (type lines: they are datagrams)"
-        )
+        _command(f"{_beside('l7mpctl')} --server http://127.0.0.1:{ports.control} sessions")
+        _command(f"curl http://127.0.0.1:{ports.control}/api/v1/config")
+        python = _short(Path(sys.executable))
+        _command(f"{python} -m l7mp_mesh.app.demo_client {ports.media}      (each line is a datagram)")
         _say("Edit these, and watch below what happens:")
         _command(f"{_editor()} {self._files.web}")
         _command(f"{_editor()} {self._files.media}")
@@ -281,10 +281,16 @@ def _untimed(line: str) -> str:
     return line.partition("l7mp_mesh: ")[2] or line.partition(" ")[2]
 
 
-def _python() -> str:
-    """The interpreter that runs the demo, as short as it can be typed."""
-    path, here = Path(sys.executable), Path.cwd()
+def _short(path: Path) -> str:
+    """A path as short as it can be typed."""
+    here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _beside(command: str) -> str:
+    """A command of this installation, as it can be typed."""
+    path = Path(sys.executable).with_name(command)
+    return _short(path) if path.exists() else command
 
 
 def _editor() -> str:

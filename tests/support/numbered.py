@@ -7,10 +7,11 @@ import select
 import socket
 import socketserver
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from support.net import DEADLINE
+from support.net import DEADLINE, eventually
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -157,3 +158,26 @@ class Numbered:
                 self.answers += [answer.decode() for answer in came]
         except (AssertionError, OSError, ConnectionClosed) as error:
             self.failure = error
+
+
+def check(answers: list[tuple[str, int]], sent: int, *, is_stream: bool) -> None:
+    """Every message was answered once, and a stream's answers came in their order."""
+    numbers = [number for _, number in answers]
+    assert sorted(numbers) == list(range(sent))
+    if is_stream:
+        assert numbers == list(range(sent))
+
+
+def grown(client: Numbered, count: int = 60) -> None:
+    """Wait until the client got so many more answers."""
+    goal = len(client.answers) + count
+    eventually(lambda: len(client.answers) >= goal or client.failure)
+    assert client.failure is None
+
+
+def moved(client: Numbered, tag: str) -> float:
+    """Seconds until answers come from `tag`."""
+    begun = time.monotonic()
+    eventually(lambda: client.answers[-1].startswith(tag) or client.failure)
+    assert client.failure is None
+    return time.monotonic() - begun

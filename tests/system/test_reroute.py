@@ -17,7 +17,7 @@ import pytest
 import yaml
 from support import net
 from support.mesh import ApiError, Mesh, segment
-from support.numbered import Datagrams, Lines, Link, Messages, Numbered, line_server
+from support.numbered import Datagrams, Lines, Link, Messages, Numbered, check, grown, line_server, moved
 from support.servers import (
     Request,
     closed_port,
@@ -156,43 +156,20 @@ def _answering(tag: bytes) -> Any:
     return lambda request: (200, {}, tag + request.body)
 
 
-def _check(answers: list[tuple[str, int]], sent: int, *, is_stream: bool) -> None:
-    """Every message was answered once, and a stream's answers came in their order."""
-    numbers = [number for _, number in answers]
-    assert sorted(numbers) == list(range(sent))
-    if is_stream:
-        assert numbers == list(range(sent))
-
-
-def _grown(client: Numbered, count: int = 60) -> None:
-    """Wait until the client got so many more answers."""
-    goal = len(client.answers) + count
-    net.eventually(lambda: len(client.answers) >= goal or client.failure)
-    assert client.failure is None
-
-
-def _moved(client: Numbered, tag: str) -> float:
-    """Seconds until answers come from `tag`."""
-    begun = time.monotonic()
-    net.eventually(lambda: client.answers[-1].startswith(tag) or client.failure)
-    assert client.failure is None
-    return time.monotonic() - begun
-
-
 @pytest.mark.parametrize("index", range(len(PAIRS)), ids=NAMES)
 def test_a_changed_route_moves_its_sessions_and_nothing_is_lost(bench: Bench, index: int) -> None:
     name, (protocol, first, second) = NAMES[index], PAIRS[index]
     with Numbered(bench.link(name, protocol)) as client:
-        _grown(client)
+        grown(client)
         session = bench.session(name)["name"]
         for destination in (second, first, second):
             bench.put_route(name, destination)
-            assert _moved(client, destination[-1]) < 1
-            _grown(client)
+            assert moved(client, destination[-1]) < 1
+            grown(client)
         answers = client.finish()
         assert bench.session(name)["name"] == session
     bench.put_route(name, first)
-    _check(answers, client.sent, is_stream=protocol in ("TCP", "UnixDomainSocket"))
+    check(answers, client.sent, is_stream=protocol in ("TCP", "UnixDomainSocket"))
     assert {tag for tag, _ in answers} == {"A", "B"}
 
 
@@ -200,41 +177,41 @@ def test_a_changed_route_moves_its_sessions_and_nothing_is_lost(bench: Bench, in
 def test_one_session_is_moved_and_nothing_is_lost(bench: Bench, index: int) -> None:
     name, (protocol, first, second) = NAMES[index], PAIRS[index]
     with Numbered(bench.link(name, protocol)) as client:
-        _grown(client)
+        grown(client)
         session = segment(bench.session(name)["name"])
         for destination in (second, first, second):
             bench.mesh.call("PUT", f"sessions/{session}", {"session": {"route": f"to-{destination}"}})
-            assert _moved(client, destination[-1]) < 1
-            _grown(client)
+            assert moved(client, destination[-1]) < 1
+            grown(client)
         answers = client.finish()
         listed = bench.mesh.call("GET", f"sessions/{session}")
         assert listed["route"]["name"] == f"to-{second}"
         assert listed["destination"]["origin"] == second
         assert [event["event"] for event in listed["events"]].count("REROUTE") == 3
-    _check(answers, client.sent, is_stream=protocol in ("TCP", "UnixDomainSocket"))
+    check(answers, client.sent, is_stream=protocol in ("TCP", "UnixDomainSocket"))
 
 
 def test_a_way_that_can_not_be_connected_leaves_the_session_where_it_is(bench: Bench) -> None:
     with Numbered(bench.link("moved")) as client:
-        _grown(client)
+        grown(client)
         session = segment(bench.session("moved")["name"])
         with pytest.raises(ApiError) as caught:
             bench.mesh.call("PUT", f"sessions/{session}", {"session": {"route": "to-refused"}})
         assert caught.value.status == 503
-        _grown(client)
+        grown(client)
         bench.put_route("moved", "refused")
         net.eventually(lambda: "session stays on its old route" in bench.mesh.log)
-        _grown(client)
+        grown(client)
         bench.put_route("moved", "line-B")
-        _moved(client, "B")
+        moved(client, "B")
         answers = client.finish()
     bench.put_route("moved", "line-A")
-    _check(answers, client.sent, is_stream=True)
+    check(answers, client.sent, is_stream=True)
 
 
 def test_a_session_and_a_route_that_do_not_exist_are_refused(bench: Bench) -> None:
     with Numbered(bench.link("moved")) as client:
-        _grown(client)
+        grown(client)
         session = segment(bench.session("moved")["name"])
         for path, route, status in (("nobody", "to-line-B", 404), (session, "nowhere", 400)):
             with pytest.raises(ApiError) as caught:
@@ -408,12 +385,12 @@ def test_a_reloaded_file_moves_sessions(tmp_path: Path) -> None:
         }
         with Mesh(config, "--drain-time", "0") as mesh:
             with Numbered(Lines(net.tcp(mesh.port("file")))) as client:
-                _grown(client)
+                grown(client)
                 written = yaml.safe_load(mesh.file.read_text())
                 written["routes"][0]["destination"] = "B"
                 mesh.file.write_text(yaml.safe_dump(written))
                 mesh.signal(signal.SIGHUP)
-                assert _moved(client, "B") < 1
-                _grown(client)
+                assert moved(client, "B") < 1
+                grown(client)
                 answers = client.finish()
-            _check(answers, client.sent, is_stream=True)
+            check(answers, client.sent, is_stream=True)
