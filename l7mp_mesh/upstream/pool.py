@@ -17,53 +17,51 @@ IDLE_LIMIT = 1024
 class Idle:
     """The carriers of one endpoint that have room; the one used last is taken first."""
 
-    __slots__ = ("_since", "carriers")
+    __slots__ = ("_sweeps",)
 
     def __init__(self) -> None:
-        self.carriers: list[Carrier] = []
-        self._since: dict[Carrier, int] = {}
+        self._sweeps: dict[Carrier, int] = {}
+        """How many sweeps each has been idle for; the one used last is the last."""
 
     def changed(self, carrier: Carrier) -> None:
         """A carrier has got room, or is closed."""
         if carrier.is_closed():
             self.forget(carrier)
-        elif carrier not in self._since:
-            if len(self.carriers) >= IDLE_LIMIT:
+        elif carrier not in self._sweeps:
+            if len(self._sweeps) >= IDLE_LIMIT:
                 carrier.close(Reason.OK)
                 return
-            self.carriers.append(carrier)
-            self._since[carrier] = 0
+            self._sweeps[carrier] = 0
 
     def take(self) -> Carrier | None:
         """A carrier with room; it stays here if it has room for more."""
-        while self.carriers:
-            carrier = self.carriers[-1]
-            if carrier.is_closed():
-                self.forget(carrier)
-                continue
-            if carrier.room() <= 1:
-                self.carriers.pop()
-                del self._since[carrier]
-            return carrier
+        while self._sweeps:
+            carrier, _ = self._sweeps.popitem()
+            room = carrier.room()
+            if room > 1:
+                self._sweeps[carrier] = 0
+            if room:
+                return carrier
         return None
 
     def forget(self, carrier: Carrier) -> None:
         """It will not come back."""
-        if self._since.pop(carrier, None) is not None:
-            self.carriers.remove(carrier)
+        self._sweeps.pop(carrier, None)
 
     def sweep(self, most: int) -> None:
         """Close what was idle for more than `most` sweeps."""
-        for carrier in list(self.carriers):
-            self._since[carrier] += 1
-            if self._since[carrier] > most:
+        for carrier, sweeps in list(self._sweeps.items()):
+            if sweeps < most:
+                self._sweeps[carrier] = sweeps + 1
+            else:
                 self.forget(carrier)
                 carrier.close(Reason.OK)
 
     def close(self, reason: Reason) -> None:
-        """Close every idle carrier."""
-        carriers, self.carriers = self.carriers, []
-        self._since.clear()
+        """The endpoint is gone: close every idle carrier now, and busy ones when they come back."""
+        self._is_gone = True
+        carriers = list(self._sweeps)
+        self._sweeps.clear()
         for carrier in carriers:
             carrier.close(reason)
 
