@@ -375,3 +375,20 @@ def test_loop_of_lists_is_refused(rig: Rig) -> None:
     assert status == 400
     assert "again" in json.dumps(told)
     assert rig.get("kept").status == 200
+
+
+def test_names_are_bound_when_they_are_used(rig: Rig) -> None:
+    """Core: a listener may come before its list, a rule before its route, a route before its cluster."""
+    mesh = rig.mesh
+    late = {**listener("late", "HTTP", []), "rules": "late-list"}
+    mesh.call("POST", "listeners", {"listener": late})
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("rulelists", {"rulelist": {"name": "late-list", "rules": ["late-rule"]}}),
+        ("rules", {"rule": {"name": "late-rule", "action": {"route": "late-route"}}}),
+        ("routes", {"route": {"name": "late-route", "destination": "late-cluster"}}),
+        ("clusters", {"cluster": builtin("late-cluster", "DirectResponse", body="at last")}),
+    ]
+    for kind, body in steps:
+        assert rig.get("late").status == 404
+        mesh.call("POST", kind, body)
+    assert rig.get("late").body == b"at last"
