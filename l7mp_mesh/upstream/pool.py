@@ -17,9 +17,10 @@ IDLE_LIMIT = 1024
 class Idle:
     """The carriers of one endpoint that have room; the one used last is taken first."""
 
-    __slots__ = ("_sweeps",)
+    __slots__ = ("_is_gone", "_sweeps")
 
     def __init__(self) -> None:
+        self._is_gone = False
         self._sweeps: dict[Carrier, int] = {}
         """How many sweeps each has been idle for; the one used last is the last."""
 
@@ -27,6 +28,8 @@ class Idle:
         """A carrier has got room, or is closed."""
         if carrier.is_closed():
             self.forget(carrier)
+        elif self._is_gone:
+            _close_when_free(carrier)
         elif carrier not in self._sweeps:
             if len(self._sweeps) >= IDLE_LIMIT:
                 carrier.close(Reason.OK)
