@@ -63,15 +63,11 @@ class RetryOn(Enum):
     DISCONNECT = "disconnect"
     ALWAYS = "always"
 
-    @property
-    def on_connect(self) -> bool:
+    def __init__(self, spelled: str) -> None:
+        self.on_connect = spelled in ("connect-failure", "always")
         """Try again when a connection can not be made."""
-        return self in (RetryOn.CONNECT_FAILURE, RetryOn.ALWAYS)
-
-    @property
-    def on_disconnect(self) -> bool:
+        self.on_disconnect = spelled in ("disconnect", "always")
         """Connect again when an established stage is lost."""
-        return self in (RetryOn.DISCONNECT, RetryOn.ALWAYS)
 
 
 @dataclass(frozen=True, slots=True)

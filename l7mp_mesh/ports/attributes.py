@@ -64,6 +64,7 @@ class Attributes:
         "_tree",
         "authority",
         "choice",
+        "has_tree",
         "head",
         "idle_timeout",
         "is_rewritten",
@@ -83,6 +84,8 @@ class Attributes:
         self.serial = serial
         self.head = head
         self._tree: Tree | None = None
+        self.has_tree = False
+        """True once the tree was built; from then on it is the truth, not `peer` and `head`."""
         self.is_rewritten = False
         self.kind: Kind | None = None
         self.idle_timeout = 0.0
@@ -97,11 +100,6 @@ class Attributes:
         return view
 
     @property
-    def has_tree(self) -> bool:
-        """True once the tree was built; from then on it is the truth, not `peer` and `head`."""
-        return self._tree is not None
-
-    @property
     def tree(self) -> Tree:
         """The metadata tree, built on first use."""
         tree = self._tree
@@ -110,11 +108,13 @@ class Attributes:
             if self.head is not None:
                 tree["HTTP"] = http_tree(self.head)
             self._tree = tree
+            self.has_tree = True
         return tree
 
     def replace(self, tree: Tree) -> None:
         """Make `tree` the metadata; called by rewrites, so the upstream request follows it."""
         self._tree = tree
+        self.has_tree = True
         self.is_rewritten = True
 
     @property

@@ -26,6 +26,10 @@ class LoadBalancer(ABC):
     def candidates(self, attributes: Attributes) -> Iterator[Endpoint]:
         """Endpoints, best first, each at most once; a retry takes the next."""
 
+    def choose(self, attributes: Attributes) -> Endpoint | None:
+        """The best alone: the first of `candidates`."""
+        return next(self.candidates(attributes), None)
+
 
 class Lease(ABC):
     """A leg borrowed from a cluster."""

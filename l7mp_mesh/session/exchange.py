@@ -243,8 +243,8 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         if self._task is not None:
             self._task.cancel()
             self._task = None
-        self.received_bytes = self._terminal.passed[0]
-        self.sent_bytes = self._answer.passed[0]
+        self.received_bytes = self._terminal.bytes
+        self.sent_bytes = self._answer.bytes
         self._drop_lease(reason)
         self._terminal.unlink()
         self._answer.unlink()
@@ -272,13 +272,13 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         elif self.status is SessionStatus.CONNECTED:
             status = StageStatus.READY
         endpoint = None if self._lease is None else self._lease.endpoint
-        destination = StageRecord(self.cluster_name, status, endpoint, Traffic(*self._answer.passed))
+        destination = StageRecord(self.cluster_name, status, endpoint, self._answer.passed)
         if self._middle is None:
             return destination, (), ()
         return destination, *self._middle.records()
 
     def traffic(self) -> tuple[Traffic, Traffic]:
-        return Traffic(*self._terminal.passed), Traffic(*self._answer.passed)
+        return self._terminal.passed, self._answer.passed
 
     def hop_lost(self, hop: Hop, reason: Reason) -> None:
         self.note("DISCONNECT", f"Session.disconnect: Stage: {hop.origin}: Reason: {reason.text}")

@@ -60,8 +60,9 @@ class Registry(Inventory):
         if attributes.idle_timeout:
             self._idle.watch(session, attributes.idle_timeout, self.clock.now())
         session.begin()
-        if session.is_live and session.time_limit is not None:
-            self._limits.arm(session, session.time_limit, self.clock.now())
+        limit = session.time_limit
+        if limit is not None and session.is_live:
+            self._limits.arm(session, limit, self.clock.now())
         if self._watchers:
             self.changed(session)
 
@@ -93,8 +94,9 @@ class Registry(Inventory):
         self._live.pop(session.serial, None)
         if session.attributes.idle_timeout:
             self._idle.drop(session)
-        if session.time_limit is not None:
-            self._limits.drop(session, session.time_limit)
+        limit = session.time_limit
+        if limit is not None:
+            self._limits.drop(session, limit)
         track = session.source.listener.options.track
         if track:
             self._tracked.append((self.clock.now() + track, session.record()))

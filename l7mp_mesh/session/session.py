@@ -40,6 +40,7 @@ ORDERLY = frozenset(
     }
 )
 """Ends that are nobody's failure."""
+LIVE = (SessionStatus.CONNECTED, SessionStatus.INIT)
 EVENT_LIMIT = 256
 """Entries of an event log; a session that reconnects for days forgets the oldest after INIT and LOOKUP."""
 
@@ -132,7 +133,7 @@ class Session(SessionView):
     @property
     def is_live(self) -> bool:
         """False once it is over."""
-        return self.status in (SessionStatus.INIT, SessionStatus.CONNECTED)
+        return self.status in LIVE
 
     @abstractmethod
     def begin(self) -> None:
@@ -264,18 +265,20 @@ class Session(SessionView):
         self.reason = reason
         self.detail = detail
         self.duration = self._registry.clock.now() - self._started_at
-        stats = self.source.stats
+        source = self.source
+        stats = source.stats
         stats.active.value -= 1
         stats.received.value += self.received_bytes
         stats.sent.value += self.sent_bytes
         stats.duration.observe(self.duration)
         if reason is not Reason.OK:
             stats.failures.value += 1
-        if self._events is not None or self.source.listener.options.track:
+        options = source.listener.options
+        if self._events is not None or options.track:
             self._write_end(reason, detail)
         self._become(SessionStatus.DESTROYED)
-        if self.source.log is not None and self.source.listener.options.access_log:
-            self.source.log(self)
+        if source.log is not None and options.access_log:
+            source.log(self)
         self._registry.ended(self)
 
     def _write_end(self, reason: Reason, detail: str) -> None:

@@ -19,6 +19,7 @@ from l7mp_mesh.pipe.relay import Relay
 from l7mp_mesh.pipe.verbs import DISCARD, OPEN_VALVE, Sink, Stage, Valve
 from l7mp_mesh.ports.attributes import Attributes
 from l7mp_mesh.ports.leg import Kind
+from l7mp_mesh.ports.session import Traffic
 from l7mp_mesh.ports.upstream import Lease
 from l7mp_mesh.routing.request import request_from, rewritten_head
 
@@ -63,14 +64,14 @@ class Terminal(Sink):
 
     __slots__ = (
         "_adapter",
-        "_bytes",
-        "_chunks",
         "_grip",
         "_head",
         "_owner",
         "_replay",
         "_sink",
         "_valve",
+        "bytes",
+        "chunks",
         "has_ended",
     )
 
@@ -82,14 +83,14 @@ class Terminal(Sink):
         self._valve: Valve = OPEN_VALVE
         self._grip: Relay | None = None
         self._replay: ReplayBuffer | None = None
-        self._bytes = 0
-        self._chunks = 0
+        self.bytes = 0
+        self.chunks = 0
         self.has_ended = False
 
     @property
-    def passed(self) -> tuple[int, int]:
-        """Bytes and chunks of the body so far."""
-        return self._bytes, self._chunks
+    def passed(self) -> Traffic:
+        """What of the body has passed so far."""
+        return Traffic(self.bytes, self.chunks)
 
     @property
     def can_repeat(self) -> bool:
@@ -167,8 +168,8 @@ class Terminal(Sink):
             self._owner.dial()
 
     def data(self, chunk: bytes, flags: int) -> None:
-        self._bytes += len(chunk)
-        self._chunks += 1
+        self.bytes += len(chunk)
+        self.chunks += 1
         if self._replay is not None:
             self._replay.data(chunk, flags, is_owed=self._sink is None)
         if self._sink is not None:
@@ -191,19 +192,19 @@ class Terminal(Sink):
 class Answer(Stage):
     """First stage of the down chain."""
 
-    __slots__ = ("_bytes", "_chunks", "_owner", "has_begun")
+    __slots__ = ("_owner", "bytes", "chunks", "has_begun")
 
     def __init__(self, owner: TerminalOwner) -> None:
         super().__init__()
         self._owner: TerminalOwner | None = owner
-        self._bytes = 0
-        self._chunks = 0
+        self.bytes = 0
+        self.chunks = 0
         self.has_begun = False
 
     @property
-    def passed(self) -> tuple[int, int]:
-        """Bytes and chunks of the body so far."""
-        return self._bytes, self._chunks
+    def passed(self) -> Traffic:
+        """What of the body has passed so far."""
+        return Traffic(self.bytes, self.chunks)
 
     def unlink(self) -> None:
         """Forget the neighbours: the exchange is over, or this attempt is."""
@@ -217,8 +218,8 @@ class Answer(Stage):
         self.next.open(head, valve)
 
     def data(self, chunk: bytes, flags: int) -> None:
-        self._bytes += len(chunk)
-        self._chunks += 1
+        self.bytes += len(chunk)
+        self.chunks += 1
         self.next.data(chunk, flags)
 
     def end(self, last: Last | None) -> None:

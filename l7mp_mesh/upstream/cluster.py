@@ -98,15 +98,17 @@ class Cluster(Upstream):
     def lease(self, attributes: Attributes) -> Lease | None:
         if self._pool is None or self._stack.above or self._balancer is None:
             return None
-        for endpoint in self._balancer.candidates(attributes):
-            carrier = self._pool.take(endpoint)
-            if carrier is None:
-                # The balancer's choice stands, and is not drawn a second time by `open`.
-                attributes.choice = (self.name, endpoint)
-                return None
-            self._stats.requests.value += 1
-            return Loan(endpoint, carrier.bear(attributes), self._stats.active)
-        return None
+        endpoint = self._balancer.choose(attributes)
+        if endpoint is None:
+            return None
+        carrier = self._pool.take(endpoint)
+        if carrier is None:
+            # The balancer's choice stands, and is not drawn a second time by `open`.
+            attributes.choice = (self.name, endpoint)
+            return None
+        stats = self._stats
+        stats.requests.value += 1
+        return Loan(endpoint, carrier.bear(attributes), stats.active)
 
     async def open(self, attributes: Attributes, *, within: float, avoid: Container[Endpoint] = ()) -> Lease:
         self._stats.requests.value += 1

@@ -32,10 +32,14 @@ class RoundRobin(LoadBalancer):
     def candidates(self, attributes: Attributes) -> Iterator[Endpoint]:
         if not self._due:
             return iter(())
+        index = self._next()
+        return iter(self.endpoints[index:] + self.endpoints[:index])
+
+    def choose(self, attributes: Attributes) -> Endpoint | None:
+        return self.endpoints[self._next()] if self._due else None
+
+    def _next(self) -> int:
+        """Whose turn it is; it goes on."""
         deadline, index = self._due[0]
         heapreplace(self._due, (deadline + self._strides[index], index))
-        return self._from(index)
-
-    def _from(self, index: int) -> Iterator[Endpoint]:
-        yield from self.endpoints[index:]
-        yield from self.endpoints[:index]
+        return index
