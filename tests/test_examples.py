@@ -74,7 +74,9 @@ def started(name: str, folder: Path) -> Iterator[Started]:
         yield Started(mesh, ports)
 
 
-@pytest.mark.parametrize("file", NATIVE, ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", [*NATIVE, EXAMPLES / "xds" / "mesh" / "native.yaml"], ids=lambda file: file.stem
+)
 def test_an_example_is_valid_even_under_strict(file: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "l7mp_mesh", "validate", "--strict", str(file)],

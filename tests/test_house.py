@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import os
 import re
 import shutil
@@ -11,8 +12,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+
+T = TypeVar("T", bound=ast.AST)
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("l7mp_mesh", "xds_server")
@@ -20,6 +24,13 @@ EVERYWHERE = (*CODE, "tests", "bench", "examples", "docs")
 
 LONGEST = 400
 """Lines of a module."""
+
+LONGEST_FUNCTION = 60
+"""Lines of a function."""
+MOST_METHODS = 15
+"""Public methods that a class has of its own."""
+VAGUE = re.compile(r"(Manager|Handler|Helper|Utils?|Data|Info)$")
+"""Endings of class names that say nothing."""
 
 CATCH_ALL = {"l7mp_mesh/pipe/guard.py", "l7mp_mesh/io/tasks.py"}
 """Modules that may catch `Exception`: the border to foreign code, and the owner of tasks."""
@@ -64,6 +75,53 @@ def test_no_module_is_longer_than_it_may_be() -> None:
         name(path): path.read_text().count("\n") for path in [*modules(*EVERYWHERE), ROOT / "setup.py"]
     }
     assert {path: lines for path, lines in lengths.items() if lines > LONGEST} == {}
+
+
+def nodes(kind: type[T], *folders: str) -> Iterator[tuple[str, T]]:
+    """Syntax nodes of a kind, each with its place."""
+    for path in modules(*folders):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, kind):
+                yield f"{name(path)}:{getattr(node, 'lineno', 0)}", node
+
+
+def test_no_function_is_longer_than_it_may_be() -> None:
+    functions = [*nodes(ast.FunctionDef, *CODE), *nodes(ast.AsyncFunctionDef, *CODE)]
+    lengths = {f"{place} {node.name}": (node.end_lineno or 0) - node.lineno + 1 for place, node in functions}
+    assert {place: lines for place, lines in lengths.items() if lines > LONGEST_FUNCTION} == {}
+
+
+def methods_of(node: ast.ClassDef) -> set[str]:
+    """Public methods that a class defines; properties are values to whoever reads them."""
+    functions = [each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    plain = [each for each in functions if "property" not in map(ast.unparse, each.decorator_list)]
+    return {each.name for each in plain if not each.name.startswith("_")}
+
+
+def inherited(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> set[str]:
+    """Public methods of all bases, of ours and of asyncio."""
+    found: set[str] = set()
+    for base in map(ast.unparse, node.bases):
+        known = classes.get(base.partition("[")[0])
+        if known is not None:
+            found |= methods_of(known) | inherited(known, classes)
+        elif base.startswith("asyncio."):
+            found |= set(dir(getattr(asyncio, base.removeprefix("asyncio."))))
+    return found
+
+
+def test_no_class_has_more_methods_of_its_own_than_it_may() -> None:
+    places = dict(nodes(ast.ClassDef, *CODE))
+    classes = {node.name: node for node in places.values()}
+    counts = {
+        f"{place} {node.name}": len(methods_of(node) - inherited(node, classes))
+        for place, node in places.items()
+    }
+    assert {place: count for place, count in counts.items() if count > MOST_METHODS} == {}
+
+
+def test_class_names_say_something() -> None:
+    assert [place for place, node in nodes(ast.ClassDef, *CODE) if VAGUE.search(node.name)] == []
 
 
 def test_exception_is_caught_in_two_modules_only() -> None:
