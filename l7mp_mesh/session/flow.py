@@ -128,7 +128,8 @@ class Flow(Session, PathOwner, LaneOwner):
             port = "" if endpoint.port is None else f":{endpoint.port}"
             self.endpoint_address = f"{endpoint.address}{port}"
         self.loses_boundaries = path.loses_boundaries
-        if path.loses_boundaries:
+        if path.loses_boundaries and "boundaries" not in path.plan.warned:
+            path.plan.warned.add("boundaries")
             log.warning(
                 "session pipes messages into a byte stream: boundaries are lost",
                 extra={"session": self.name, "route": self.route_name},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from l7mp_mesh.model.rules import RetryPolicy, Route
@@ -51,6 +51,8 @@ class Plan:
     weights: tuple[int, ...]
     ingress: tuple[StageUse, ...]
     egress: tuple[StageUse, ...]
+    warned: set[str] = field(default_factory=set)
+    """What was logged about sessions of this plan already; once is enough."""
 
     @property
     def retry(self) -> RetryPolicy:
