@@ -38,7 +38,7 @@ HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%-]*(?::[0-9]*)?|\[[0-9A-Fa-f:.vV]+
 STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
 VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
 PERSISTENT: Final = (b"keep-alive", b"Keep-Alive")
-"""What most clients write into Connection."""
+"""What most write into Connection."""
 EMPTY_LINE: Final = b"\r\n\r\n"
 SPACE: Final = 32
 SWITCHING: Final = 101
@@ -61,7 +61,10 @@ class HeadReader:
     After `feed` returned an offset, the subclass has filled its public fields.
     """
 
-    __slots__ = ("_fields", "_is_fresh", "_limit", "_parser", "_partial", "_special")
+    __slots__ = ("_fields", "_is_fresh", "_limit", "_parser", "_partial", "_special", "keeps_alive")
+
+    keeps_alive: bool
+    """The peer will take (or send) another message on this connection (RFC 9112 section 9.3)."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -111,6 +114,16 @@ class HeadReader:
                 self._special.append((low, value))
                 return
         self._fields.append((low, value))
+
+    def _obey(self, connection: bytes, *, is_v11: bool) -> bool:
+        """Apply a Connection field (RFC 9112 section 9.3); True when it asks for an upgrade."""
+        if connection in PERSISTENT:
+            self.keeps_alive = True
+            return False
+        options = connection_options(connection)
+        self.keeps_alive = b"close" not in options and (is_v11 or b"keep-alive" in options)
+        drop_named(self._fields, options)
+        return b"upgrade" in options
 
     def _make(self) -> HttpRequestParser | HttpResponseParser:
         raise NotImplementedError
@@ -164,14 +177,12 @@ class HeadReader:
 class RequestReader(HeadReader):
     """Request heads; the fields below hold what was read last."""
 
-    __slots__ = ("expects", "head", "is_chunked", "is_v11", "keeps_alive")
+    __slots__ = ("expects", "head", "is_chunked", "is_v11")
 
     head: RequestHead
     """`upgrade` is set only where RFC 9110 section 7.8 lets it count: HTTP/1.1, no body, not h2c."""
     is_v11: bool
     is_chunked: bool
-    keeps_alive: bool
-    """The client will take another response on this connection (RFC 9112 section 9.3)."""
     expects: bool
     """The client waits for 100 (Continue)."""
 
@@ -238,19 +249,9 @@ class RequestReader(HeadReader):
                 upgrade = value
             else:
                 self._read_rare(name, value)
-        if connection and self._obey(connection) and upgrade and self.is_v11:
+        if connection and self._obey(connection, is_v11=self.is_v11) and upgrade and self.is_v11:
             return length, host, _wanted(upgrade)
         return length, host, b""
-
-    def _obey(self, connection: bytes) -> bool:
-        """Apply a Connection field; True when it asks for an upgrade."""
-        if connection in PERSISTENT:
-            self.keeps_alive = True
-            return False
-        options = connection_options(connection)
-        self.keeps_alive = b"close" not in options and (self.is_v11 or b"keep-alive" in options)
-        drop_named(self._fields, options)
-        return b"upgrade" in options
 
     def _read_rare(self, name: bytes, value: bytes) -> None:
         if name == b"transfer-encoding":
@@ -267,12 +268,11 @@ class RequestReader(HeadReader):
 class ResponseReader(HeadReader):
     """Response heads; the fields below hold what was read last."""
 
-    __slots__ = ("has_length", "head", "is_chunked", "keeps_alive")
+    __slots__ = ("head", "is_chunked")
 
     head: ResponseHead
     """`length` is UNKNOWN_LENGTH without a Content-Length."""
     is_chunked: bool
-    keeps_alive: bool
 
     def _make(self) -> HttpResponseParser:
         return HttpResponseParser(self)
@@ -282,16 +282,11 @@ class ResponseReader(HeadReader):
         is_v11 = True
         reason = b""
         if not status:
-            found = STATUS(line)
-            if found is None:
-                raise BadMessage(502, f"malformed status line {shown(line)}")
-            is_v11 = found[1] == b"1"
-            status = int(found[2])
-            reason = found[3] or b""
+            status, is_v11, reason = _unusual_line(line)
         self.is_chunked = False
         self.keeps_alive = is_v11
         length = UNKNOWN_LENGTH
-        upgrade = b""
+        upgrade = connection = b""
         for name, value in self._special:
             if name == b"content-length":
                 length = int(value)
@@ -299,11 +294,11 @@ class ResponseReader(HeadReader):
                 self.is_chunked = True
                 check_coding(value, is_v11)
             elif name == b"connection":
-                options = connection_options(value)
-                self.keeps_alive = b"close" not in options and (is_v11 or b"keep-alive" in options)
-                drop_named(self._fields, options)
+                connection = b"%b,%b" % (connection, value) if connection else value
             elif name == b"upgrade":
                 upgrade = value.lower()
+        if connection:
+            self._obey(connection, is_v11=is_v11)
         self.head = ResponseHead(status, Headers(self._fields), length, reason=reason)
         if status == SWITCHING:
             self.head.upgrade = upgrade
@@ -340,6 +335,14 @@ def pass_te(fields: list[tuple[bytes, bytes]], value: bytes) -> None:
 def shown(value: bytes) -> str:
     """A peer's bytes for a message: short and printable."""
     return repr(value[:64])[1:]
+
+
+def _unusual_line(line: bytes) -> tuple[int, bool, bytes]:
+    """Status, whether it is HTTP/1.1, and the reason phrase."""
+    found = STATUS(line)
+    if found is None:
+        raise BadMessage(502, f"malformed status line {shown(line)}")
+    return int(found[2]), found[1] == b"1", found[3] or b""
 
 
 def _wanted(upgrade: bytes) -> bytes:

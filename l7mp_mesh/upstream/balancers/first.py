@@ -19,3 +19,6 @@ class First(LoadBalancer):
 
     def candidates(self, attributes: Attributes) -> Iterator[Endpoint]:
         return iter(self.endpoints)
+
+    def choose(self, attributes: Attributes) -> Endpoint | None:
+        return self.endpoints[0] if self.endpoints else None
