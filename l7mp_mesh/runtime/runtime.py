@@ -21,6 +21,7 @@ from l7mp_mesh.model.protocol import ProtocolUse
 from l7mp_mesh.model.rules import Route, Rule, RuleList
 from l7mp_mesh.model.snapshot import Key, Kind, Object, Snapshot
 from l7mp_mesh.model.transform import Transform
+from l7mp_mesh.model.value import Json
 from l7mp_mesh.observe import l7mp
 from l7mp_mesh.observe.stats import Stats
 from l7mp_mesh.pipe.reason import Reason
@@ -37,6 +38,7 @@ from l7mp_mesh.runtime import compile as make
 from l7mp_mesh.runtime.listeners import ListenerRun
 from l7mp_mesh.runtime.names import Names
 from l7mp_mesh.runtime.reconcile import affected, move
+from l7mp_mesh.runtime.statistics import of_clusters, of_listeners
 from l7mp_mesh.session.plan import Plan, StageMaker
 from l7mp_mesh.session.registry import Registry
 from l7mp_mesh.session.source import Rescue, Source, SourceStats
@@ -159,6 +161,17 @@ class Runtime:
         """Take away every leg to the endpoint of that name; retry policies decide what follows."""
         for session in self.registry.live():
             session.disconnect(name, Reason.ENDPOINT_DELETED)
+
+    def statistics(self, kind: Kind) -> Mapping[str, Json]:
+        """What has passed each object of a kind, by name; empty for kinds that nothing passes."""
+        match kind:
+            case Kind.LISTENER:
+                runs = self._listeners.items()
+                return of_listeners({name: run.source.stats for name, run in runs}, self.registry.live())
+            case Kind.CLUSTER:
+                return of_clusters({name: cluster.stats for name, (_, cluster) in self._clusters.items()})
+            case _:
+                return {}
 
     async def _bind(self, new: Snapshot, keys: list[Key]) -> tuple[dict[str, ListenerRun], list[Rejection]]:
         bound: dict[str, ListenerRun] = {}
@@ -324,6 +337,8 @@ class Runtime:
                 stats.counter("listener_received_bytes", "Payload from clients", **labels),
                 stats.counter("listener_sent_bytes", "Payload to clients", **labels),
                 stats.histogram("listener_session_seconds", "Duration of sessions", **labels),
+                stats.counter("listener_received_messages", "Messages or chunks from clients", **labels),
+                stats.counter("listener_sent_messages", "Messages or chunks to clients", **labels),
             ),
             self._rescue,
             self._log,

@@ -245,6 +245,9 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
             self._task = None
         self.received_bytes = self._terminal.bytes
         self.sent_bytes = self._answer.bytes
+        stats = self.source.stats
+        stats.received_messages.value += self._terminal.chunks
+        stats.sent_messages.value += self._answer.chunks
         self._drop_lease(reason)
         self._terminal.unlink()
         self._answer.unlink()

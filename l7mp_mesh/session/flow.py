@@ -207,6 +207,9 @@ class Flow(Session, PathOwner, LaneOwner):
         self._let_go(reason)
         self.received_bytes = self._received.bytes
         self.sent_bytes = self._sent.bytes
+        stats = self.source.stats
+        stats.received_messages.value += self._received.chunks
+        stats.sent_messages.value += self._sent.chunks
         self._account(reason, detail)
 
     def _let_go(self, reason: Reason) -> None:

@@ -271,7 +271,7 @@ class Session(SessionView):
         stats.received.value += self.received_bytes
         stats.sent.value += self.sent_bytes
         stats.duration.observe(self.duration)
-        if reason is not Reason.OK:
+        if reason not in ORDERLY:
             stats.failures.value += 1
         options = source.listener.options
         if self._events is not None or options.track:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from l7mp_mesh.model.listener import Listener, ReplyStyle
@@ -28,6 +28,8 @@ class SourceStats:
     received: Counter
     sent: Counter
     duration: Histogram
+    received_messages: Counter = field(default_factory=Counter)
+    sent_messages: Counter = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)

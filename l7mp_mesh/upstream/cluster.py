@@ -86,6 +86,11 @@ class Cluster(Upstream):
         self.virtual = Endpoint(name, "<VIRTUAL>") if is_virtual else None
 
     @property
+    def stats(self) -> ClusterStats:
+        """What it has lent so far."""
+        return self._stats
+
+    @property
     def is_retriable(self) -> bool:
         return self._is_retriable
 

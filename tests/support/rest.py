@@ -6,7 +6,7 @@ import asyncio
 import functools
 import inspect
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from l7mp_mesh.control.rest import RestController
 from l7mp_mesh.control.store import ConfigStore
 from l7mp_mesh.io.clock import LoopClock
 from l7mp_mesh.model.rules import Route
+from l7mp_mesh.model.snapshot import Kind
+from l7mp_mesh.model.value import Json
 from l7mp_mesh.observe.stats import Stats
 from l7mp_mesh.pipe.head import RequestHead
 from l7mp_mesh.pipe.headers import Headers
@@ -64,6 +66,9 @@ class NotedOps:
 
     def end_listener(self, name: str) -> None:
         self.log.append(("end listener", name))
+
+    def statistics(self, kind: Kind) -> Mapping[str, Json]:
+        return {}
 
     def end_cluster(self, name: str) -> None:
         self.log.append(("end cluster", name))

@@ -317,3 +317,22 @@ def test_a_half_closed_session_still_gets_its_answer(mesh: Mesh) -> None:
         client.sendall(b"x" * 100_000)
         client.shutdown(socket.SHUT_WR)
         assert len(net.read_all(client)) == 100_000
+
+
+def test_dumps_of_listeners_and_clusters_count_what_a_client_sent(mesh: Mesh) -> None:
+    def counted(path: str) -> dict[str, Any]:
+        return dict(mesh.call("GET", path)["statistics"])
+
+    mesh.call("POST", "clusters", {"cluster": {"name": "counted", "spec": {"protocol": "Echo"}}})
+    mesh.call("POST", "listeners", {"listener": _listener("counted", "UDP", {"destination": "counted"})})
+    with net.udp(mesh.port("counted")) as one, net.udp(mesh.port("counted")) as other:
+        for client in (one, other):
+            for size in (1, 10, 100):
+                assert len(net.ask(client, b"x" * size)) == size
+        passed = {"bytes": 222, "messages": 6}
+        expected = {"sessions": 2, "active": 2, "failures": 0, "received": passed, "sent": passed}
+        assert counted("listeners/counted") == expected
+        assert counted("clusters/counted") == {"sessions": 2, "active": 2, "failures": 0}
+        mesh.call("DELETE", f"sessions/{segment(_last(mesh, 'counted')['name'])}")
+        assert counted("listeners/counted") == {**expected, "active": 1}
+        assert counted("clusters/counted")["active"] == 1

@@ -32,14 +32,15 @@ class Objects:
 
     async def list(self, call: Call) -> Json:
         """All of them, in the order of their creation."""
-        return self._dump(call).all(self._kind)
+        counted = self._ops.statistics(self._kind)
+        return [_with_statistics(shown, counted) for shown in self._dump(call).all(self._kind)]
 
     async def show(self, call: Call) -> Json:
         """One of them."""
         key = Key(self._kind, call.names[0])
         if key not in self._editor.snapshot.objects:
             raise Refused(HTTPStatus.BAD_REQUEST, NOT_FOUND)
-        return self._dump(call).one(key)
+        return _with_statistics(self._dump(call).one(key), self._ops.statistics(self._kind))
 
     async def create(self, call: Call) -> Json:
         """Create one, with everything that is written inside it."""
@@ -109,6 +110,13 @@ class Objects:
 
     def _dump(self, call: Call) -> Dump:
         return Dump(self._editor.snapshot, self._editor.vocabulary, recursive=call.recursive)
+
+
+def _with_statistics(shown: Json, counted: Mapping[str, Json]) -> Json:
+    """An object and what has passed it; statistics are no part of its configuration."""
+    if isinstance(shown, dict) and (known := counted.get(str(shown["name"]))) is not None:
+        return {**shown, "statistics": known}
+    return shown
 
 
 def replaced(objects: Mapping[Key, Object], upserts: Mapping[Key, Object]) -> set[Key]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
+
+from l7mp_mesh.model.snapshot import Kind
+from l7mp_mesh.model.value import Json
 
 
 class RuntimeOps(Protocol):
     """What recursive deletes do to live sessions; the runtime has these methods."""
+
+    def statistics(self, kind: Kind) -> Mapping[str, Json]:
+        """What has passed each object of a kind, by name."""
 
     def end_listener(self, name: str) -> None:
         """End every session that the listener of that name has emitted."""
