@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(call=_run)
     validate = commands.add_parser("validate", help="say everything that is wrong with a file")
-    validate.add_argument("file", metavar="FILE", help="native YAML or JSON; - reads standard input")
+    validate.add_argument(
+        "file", metavar="FILE", help="native YAML or JSON, or Envoy bootstrap; - reads standard input"
+    )
     validate.add_argument("-o", "--output", choices=("text", "json"), default="text")
     validate.add_argument("-s", "--strict", action="store_true", help="warnings are errors")
     validate.set_defaults(call=_validate)

@@ -9,12 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from l7mp_mesh.app.bootstrap import is_bootstrap
 from l7mp_mesh.app.process import Process, RunOptions, SourceMaker
 from l7mp_mesh.control.native import Source, parse
 from l7mp_mesh.model.errors import ConfigError, Problem
-
-BOOTSTRAP_WORDS = frozenset({"node", "static_resources", "dynamic_resources"})
-"""Top-level fields by which an Envoy bootstrap is told from a native configuration."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     config: Path | None = options.config
     bootstrap: Path | None = options.bootstrap
     try:
-        if config is not None and bootstrap is None and _is_bootstrap(_read(config)):
+        if config is not None and bootstrap is None and is_bootstrap(_read(config)):
             config, bootstrap = None, config
         sources = () if bootstrap is None else (_xds(_read(bootstrap)),)
     except _Refused as error:
@@ -55,10 +53,6 @@ def _read(path: Path) -> Source:
     except OSError as error:
         why = f"can not be read: {error.strerror or error}"
         raise _Refused(Problem(str(path), 0, 0, "", why)) from error
-
-
-def _is_bootstrap(source: Source) -> bool:
-    return isinstance(source.value, dict) and not BOOTSTRAP_WORDS.isdisjoint(source.value)
 
 
 def _xds(source: Source) -> SourceMaker:
