@@ -30,6 +30,9 @@ def run(options: argparse.Namespace) -> int:
     if config is None and not sources:
         print("l7mp-mesh run: nothing to serve: give a file with -c (see --help)", file=sys.stderr)
         return 1
+    if config is not None:
+        # Inline transforms may lie beside the configuration that names them.
+        sys.path.append(str(config.parent.resolve()))
     told = RunOptions(
         config=config,
         strict=options.strict,

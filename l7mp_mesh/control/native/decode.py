@@ -131,6 +131,10 @@ class Decoder:
             section = fields.take(word)
             for item in (None if section is None else section.items()) or []:
                 read(scope, item)
+        served = fields.take("resources")
+        if served is not None:
+            why = "a file of Envoy resources is served by xds-server; expected native objects"
+            scope.report.error(served.path, why, key=True)
         fields.finish()
         return scope
 

@@ -188,3 +188,10 @@ def test_warnings_do_not_crowd_out_errors() -> None:
 
 def test_the_number_of_problems_is_bounded() -> None:
     assert len(problems("clusters: [" + "1," * 5000 + "]")) == 1000
+
+
+def test_a_file_for_the_management_server_is_told_apart() -> None:
+    problems = validate("listeners: []\nresources: []\n", "f", VOCABULARY)
+    assert [str(problem) for problem in problems] == [
+        "f:2:1: resources: a file of Envoy resources is served by xds-server; expected native objects"
+    ]
