@@ -25,12 +25,10 @@ from l7mp_mesh.model.value import Json
 from l7mp_mesh.observe import l7mp
 from l7mp_mesh.observe.stats import Stats
 from l7mp_mesh.pipe.reason import Reason
-from l7mp_mesh.ports.attributes import Attributes
 from l7mp_mesh.ports.clock import Handle
 from l7mp_mesh.ports.config import Rejection
 from l7mp_mesh.ports.environment import Environment
 from l7mp_mesh.ports.layer import BindFailed
-from l7mp_mesh.ports.leg import Leg
 from l7mp_mesh.ports.session import SessionView
 from l7mp_mesh.ports.upstream import Upstream
 from l7mp_mesh.protocols.base import Protocol
@@ -211,10 +209,7 @@ class Runtime:
         return run
 
     def _new_run(self, value: Listener) -> ListenerRun:
-        return ListenerRun(self._source(value), self._protocols, self.environment, self._begin)
-
-    def _begin(self, leg: Leg, attributes: Attributes, source: Source) -> None:
-        self.registry.begin(leg, attributes, source)
+        return ListenerRun(self._source(value), self._protocols, self.environment, self.registry.begin)
 
     def _check(self, new: Snapshot, keys: list[Key]) -> list[Rejection]:
         """Transforms whose code does not load."""

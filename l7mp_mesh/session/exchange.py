@@ -75,10 +75,6 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
     def broken(self) -> Sink:
         return Broken(self)
 
-    @property
-    def time_limit(self) -> float | None:
-        return None if self.plan is None else self.plan.route.request_timeout
-
     def begin(self) -> None:
         plan, why = self._lookup()
         if plan is None:
@@ -90,6 +86,7 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
             self.close(error.reason, error.detail)
             return
         self.cluster_name = self._cell.name
+        self.time_limit = plan.route.request_timeout
         if not plan.ingress and not plan.egress:
             self._start(self._terminal)
             return

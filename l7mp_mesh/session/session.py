@@ -89,6 +89,7 @@ class Session(SessionView):
         "started",
         "status",
         "status_code",
+        "time_limit",
     )
 
     def __init__(
@@ -103,6 +104,8 @@ class Session(SessionView):
         self._events: list[Event] | None = None
         self._found: Found[Plan] | None = None
         self.plan: Plan | None = None
+        self.time_limit: float | None = None
+        """Seconds after which the session must be over, None without a limit."""
         self.status = SessionStatus.INIT
         self.started = clock.wall()
         self._started_at = clock.now()
@@ -175,11 +178,6 @@ class Session(SessionView):
     def route(self) -> Route | None:
         """The route in force."""
         return None if self.plan is None else self.plan.route
-
-    @property
-    def time_limit(self) -> float | None:
-        """Seconds after which the session must be over, None without a limit."""
-        return None
 
     def note(self, event: str, message: str, content: str = "") -> None:
         """Add to the event log, and tell those who watch."""
