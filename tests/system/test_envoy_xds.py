@@ -155,6 +155,6 @@ def test_what_envoy_refuses_is_in_the_ledger_while_traffic_goes_on(
         assert await mesh.ask() in {"a", "b"}
         (mesh.folder / "bad.json").unlink()
         await mesh.acknowledged("LDS")
-        assert mesh.server.ledger.state("envoy", "LDS").nack is None
+        await until(lambda: mesh.server.ledger.state("envoy", "LDS").nack is None, WAIT)
 
     play(envoy_binary, tmp_path, scene, aggregated_stream())
