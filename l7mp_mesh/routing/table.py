@@ -52,9 +52,12 @@ class Cell(Generic[T]):
 
 
 class CompiledRule(Generic[T]):
-    """If `test` then `edit`, and go on by `apply` (which takes precedence) or `route`."""
+    """If `test` then `edit`, and go on by `apply` (which takes precedence) or `route`.
 
-    __slots__ = ("apply", "edit", "name", "route", "test")
+    `hits` counts the look-ups that it decided or passed on.
+    """
+
+    __slots__ = ("apply", "edit", "hits", "name", "route", "test")
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class CompiledRule(Generic[T]):
         self.edit = edit
         self.route = route
         self.apply = apply
+        self.hits = 0
 
 
 class Found(Generic[T]):
@@ -188,6 +192,7 @@ class RuleTable(Generic[T]):
             rule = table.match(attributes)
             if rule is None:
                 return None
+            rule.hits += 1
             if rule.edit is not None:
                 rule.edit.apply(attributes)
             if rule.apply is None:

@@ -5,7 +5,7 @@ A cell lives while something refers to it or its name is defined; names that nob
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
@@ -44,6 +44,12 @@ class NameTable(Generic[T]):
         value = cell.value
         cell.set(self._default(name))
         return value
+
+    def values(self) -> Iterator[T]:
+        """What all defined names stand for."""
+        for cell in self._defined.values():
+            if cell.value is not None:
+                yield cell.value
 
     def get(self, name: str) -> T | None:
         """What a defined name stands for."""

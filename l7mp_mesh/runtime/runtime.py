@@ -168,6 +168,8 @@ class Runtime:
                 return of_listeners({name: run.source.stats for name, run in runs}, self.registry.live())
             case Kind.CLUSTER:
                 return of_clusters({name: cluster.stats for name, (_, cluster) in self._clusters.items()})
+            case Kind.RULE:
+                return {rule.name: {"sessions": rule.hits} for rule in self._names.rules.values()}
             case _:
                 return {}
 

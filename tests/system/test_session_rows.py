@@ -332,6 +332,8 @@ def test_dumps_of_listeners_and_clusters_count_what_a_client_sent(mesh: Mesh) ->
         passed = {"bytes": 222, "messages": 6}
         expected = {"sessions": 2, "active": 2, "failures": 0, "received": passed, "sent": passed}
         assert counted("listeners/counted") == expected
+        (rule,) = [each for each in mesh.call("GET", "rules") if each["name"].startswith("counted-")]
+        assert rule["statistics"] == {"sessions": 2}
         assert counted("clusters/counted") == {"sessions": 2, "active": 2, "failures": 0}
         mesh.call("DELETE", f"sessions/{segment(_last(mesh, 'counted')['name'])}")
         assert counted("listeners/counted") == {**expected, "active": 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from l7mp_mesh.control.native.options import decode_options, encode_options
-from l7mp_mesh.control.native.reader import Cursor
+from l7mp_mesh.control.native.reader import DUMPED, Cursor
 from l7mp_mesh.control.native.rules import decode_rules_of
 from l7mp_mesh.control.native.scope import Scope
 from l7mp_mesh.control.native.spec import Role, decode_spec, encode_spec
@@ -21,7 +21,7 @@ def decode_listener(scope: Scope, cursor: Cursor) -> str | None:
     use = decode_spec(scope, fields, Role.LISTENER)
     rules = decode_rules_of(scope, fields, name or "unnamed")
     options = _options(fields.take("options"))
-    fields.finish()
+    fields.finish(DUMPED)
     if name is not None and use is not None and rules is not None and options is not None:
         scope.put(Listener(name, use, rules, options))
     return name

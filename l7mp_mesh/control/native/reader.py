@@ -22,6 +22,10 @@ _SHOWN = 60
 T = TypeVar("T")
 
 
+DUMPED = ("statistics",)
+"""What dumps add to an object: it may come back with it, and has no effect."""
+
+
 class Report:
     """Collects what is wrong with one source."""
 
