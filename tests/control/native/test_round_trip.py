@@ -17,6 +17,17 @@ from l7mp_mesh.model.snapshot import Key, Kind, Object
 SLOW = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+class Quoting(yaml.SafeDumper):
+    """Quotes every string: PyYAML leaves some bare that YAML 1.2 reads as numbers ("0E0")."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+
+
+Quoting.add_representer(str, _quoted)
+
+
 def decode(source: Source) -> Decoded:
     return Decoder(VOCABULARY).part(source)
 
@@ -39,7 +50,7 @@ def test_objects_survive_being_encoded(objects: dict[Key, Object]) -> None:
 def test_objects_survive_as_text(objects: dict[Key, Object]) -> None:
     value = encode_config(objects, VOCABULARY)
     assert decode(parse(json.dumps(value), form=Format.JSON)).objects == objects
-    assert decode(parse(yaml.safe_dump(value, sort_keys=False))).objects == objects
+    assert decode(parse(yaml.dump(value, Dumper=Quoting, sort_keys=False))).objects == objects
 
 
 @SLOW
