@@ -36,6 +36,7 @@ check: $(VENV)/.dev  ## Format, lint, types, import rules, file length
 
 soak: $(VENV)/.dev  ## Long fuzz and endurance runs (SOAK_SECONDS, default 600)
 	L7MP_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -m soak --timeout=3600
+	L7MP_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest tests/routing tests/control/native
 
 bench: $(VENV)/.dev  ## CPU per HTTP/1.1 request, against Envoy
 	$(BIN)/python bench/h1.py
