@@ -39,6 +39,10 @@ STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xf
 VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
 PERSISTENT: Final = (b"keep-alive", b"Keep-Alive")
 """What most write into Connection."""
+PASSED_OPTIONS: Final = frozenset((b"close", b"keep-alive", b"upgrade", b"te", b""))
+"""Members of Connection that name no field to be taken out."""
+FIELD_LIMIT: Final = 100
+"""Most fields of a head; Envoy's `max_headers_count`."""
 EMPTY_LINE: Final = b"\r\n\r\n"
 SPACE: Final = 32
 SWITCHING: Final = 101
@@ -169,6 +173,8 @@ class HeadReader:
                 if name == b"transfer-encoding" and value.lower() != b"chunked":
                     raise BadMessage(501, f"transfer-encoding {shown(value)} is not supported") from error
             raise BadMessage(400, str(error)) from error
+        if len(self._fields) + len(self._special) > FIELD_LIMIT:
+            raise BadMessage(431, f"more than {FIELD_LIMIT} fields")
 
     def _too_large(self) -> BadMessage:
         return BadMessage(431, f"header section longer than {self._limit} bytes")
@@ -313,9 +319,9 @@ def connection_options(value: bytes) -> list[bytes]:
 
 def drop_named(fields: list[tuple[bytes, bytes]], options: list[bytes]) -> None:
     """Take out the fields that Connection names (RFC 9110 section 7.6.1)."""
-    for option in options:
-        if option not in (b"close", b"keep-alive", b"upgrade", b"te", b""):
-            fields[:] = [field for field in fields if field[0] != option]
+    named = set(options) - PASSED_OPTIONS
+    if named:
+        fields[:] = [field for field in fields if field[0] not in named]
 
 
 def check_coding(value: bytes, is_v11: bool) -> None:  # noqa: FBT001

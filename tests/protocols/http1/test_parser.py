@@ -63,6 +63,8 @@ REFUSED = [
     ("a head too long", 431, GOOD + b"X: " + b"y" * 2000 + b"\r\n\r\n"),
     ("a head too long and not complete", 431, GOOD + b"X: " + b"y" * 2000),
     ("endless empty fields", 431, GOOD + b"X:\r\n" * 400),
+    ("too many fields", 431, GOOD + b"X:\r\n" * 100 + b"\r\n"),
+    ("too many fields that Connection names", 431, GOOD + b"Connection: x\r\n" * 100 + b"\r\n"),
 ]
 
 
@@ -213,3 +215,17 @@ def test_status_lines(line: bytes, status: int, reason: bytes) -> None:
     reader = ResponseReader(4096)
     reader.feed(line + b"\r\nContent-Length: 0\r\n\r\n", 0)
     assert (reader.head.status, reader.head.reason, reader.head.length) == (status, reason, 0)
+
+
+def test_as_many_fields_as_allowed_are_read() -> None:
+    reader = RequestReader(4096)
+    wire = GOOD + b"X:\r\n" * 99 + b"\r\n"
+    assert reader.feed(wire, 0) == len(wire)
+    assert len(reader.head.headers.fields) == 99
+
+
+def test_every_field_that_connection_names_is_taken_out() -> None:
+    reader = RequestReader(4096)
+    reader.feed(GOOD + b"A: 1\r\nB: 2\r\nC: 3\r\nConnection: a, close, C\r\nA: 4\r\n\r\n", 0)
+    assert reader.head.headers.fields == [(b"b", b"2")]
+    assert not reader.keeps_alive
