@@ -68,6 +68,12 @@ class Layer(ABC):
     async def connect(self, lower: Leg, attributes: Attributes) -> Leg:
         """Upstream: handshake over `lower`. Raises ConnectFailed and closes `lower` if that fails."""
 
+    def drain(self) -> None:  # noqa: B027 - most layers have nothing to do
+        """Downstream: the listener has stopped; end accepted connections as soon as they have nothing to do.
+
+        Idempotent. A layer whose connections end with their one leg has nothing to do.
+        """
+
 
 class Carrier(ABC):
     """An upstream connection that bears legs: HTTP/1 one after the other, HTTP/2 many at once."""

@@ -37,7 +37,8 @@ class ListenerRun:
         role = row.listener
         self.acceptor: Acceptor = role.acceptor(use.options, source.listener.name, environment)
         accept: Accept = self._accepted
-        for layer in reversed(role.layers(use.options, environment)):
+        self._layers = role.layers(use.options, environment)
+        for layer in reversed(self._layers):
             accept = partial(_through, layer.accept, accept)
         self._accept = accept
 
@@ -55,8 +56,10 @@ class ListenerRun:
         await self.acceptor.serve(self._accept)
 
     def stop(self) -> None:
-        """Release the address; sessions live on."""
+        """Release the address; sessions live on, connections that could bear more of them end."""
         self.acceptor.stop()
+        for layer in self._layers:
+            layer.drain()
 
     def _accepted(self, leg: Leg, attributes: Attributes) -> None:
         self._begin(leg, attributes, self.source)
