@@ -40,6 +40,7 @@ class StreamDriver(asyncio.Protocol, Leg, Valve, Flushable):
         self._held = 1
         self._eof = False
         self._done = False
+        self._is_broken = False
         self._writer = StreamSink(self)
         self._turn = this_turn()
         self._kept: list[bytes] | None = None
@@ -49,13 +50,17 @@ class StreamDriver(asyncio.Protocol, Leg, Valve, Flushable):
         return self._writer
 
     def start(self, into: Sink) -> None:
-        self._into = into
+        if self._early is not None:
+            self._into = into
         into.open(STREAM_HEAD, self)
         early, self._early = self._early, None
+        # Not `into`: it may close the leg at any verb.
         for chunk in early or ():
-            into.data(chunk, 0)
-        if self._eof and not self._done:
-            into.end(None)
+            self._into.data(chunk, 0)
+        if self._is_broken:
+            self._into.abort(self._lost)
+        elif self._eof:
+            self._into.end(None)
         self.resume()
 
     def close(self, reason: Reason) -> None:
@@ -63,6 +68,7 @@ class StreamDriver(asyncio.Protocol, Leg, Valve, Flushable):
             self.flush()
         self._done = True
         self._into = DISCARD
+        self._early = None
         self._writer.unlink()
         if self._transport is None:
             return
@@ -121,7 +127,8 @@ class StreamDriver(asyncio.Protocol, Leg, Valve, Flushable):
         if self._done:
             return
         self._done = True
-        if not self._eof or (isinstance(exc, OSError) and exc.errno != errno.ENOTCONN):
+        self._is_broken = not self._eof or (isinstance(exc, OSError) and exc.errno != errno.ENOTCONN)
+        if self._is_broken:
             into.abort(self._lost)
 
     def pause_writing(self) -> None:
@@ -169,6 +176,7 @@ class StreamDriver(asyncio.Protocol, Leg, Valve, Flushable):
         self._done = True
         self._kept = None
         self._into = DISCARD
+        self._early = None
         if self._transport is not None:
             self._transport.abort()
 
