@@ -11,8 +11,13 @@ from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.ports.layer import ConnectFailed
 
 
-def _failed(where: str, error: OSError) -> ConnectFailed:
-    return ConnectFailed(Reason.CONNECT_FAILED, f"{where}: {error.strerror or error}")
+_FAULTS = (OSError, ValueError, OverflowError)
+"""What opening a socket raises: ValueError for names and paths that no system call would take."""
+
+
+def _failed(where: str, error: Exception) -> ConnectFailed:
+    why = error.strerror if isinstance(error, OSError) else None
+    return ConnectFailed(Reason.CONNECT_FAILED, f"{where}: {why or error}")
 
 
 def _up() -> StreamDriver:
@@ -28,7 +33,7 @@ async def tcp(address: str, port: int, local: tuple[str, int] | None) -> StreamD
     source = None if local is None else (local[0] or ("::" if ":" in address else "0.0.0.0"), local[1])
     try:
         transport, driver = await loop.create_connection(_up, address, port, local_addr=source)
-    except OSError as error:
+    except _FAULTS as error:
         raise _failed(f"{address}:{port}", error) from error
     sock = transport.get_extra_info("socket")
     if sock is not None:
@@ -41,7 +46,7 @@ async def unix(path: str) -> StreamDriver:
     loop = asyncio.get_running_loop()
     try:
         _, driver = await loop.create_unix_connection(_up, path)
-    except OSError as error:
+    except _FAULTS as error:
         raise _failed(path, error) from error
     return driver
 
@@ -56,6 +61,6 @@ async def udp(
         _, driver = await loop.create_datagram_endpoint(
             lambda: DatagramDriver(receiver), remote_addr=(address, port), local_addr=source
         )
-    except OSError as error:
+    except _FAULTS as error:
         raise _failed(f"{address}:{port}", error) from error
     return driver

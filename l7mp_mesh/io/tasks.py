@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 log = logging.getLogger("l7mp_mesh.tasks")
@@ -12,19 +12,29 @@ log = logging.getLogger("l7mp_mesh.tasks")
 _running: set[asyncio.Task[Any]] = set()
 
 
-def spawn(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+def spawn(
+    name: str, work: Coroutine[Any, Any, None], *, crashed: Callable[[str], None] | None = None
+) -> asyncio.Task[None]:
     """Run `work` beside everything else. The caller cancels the task it no longer needs.
 
-    A crash is logged with its traceback and ends that task only.
+    A crash is logged with its traceback and ends that task only; `crashed` is told what was raised.
     """
-    task = asyncio.get_running_loop().create_task(_report(name, work), name=name)
+    task = asyncio.get_running_loop().create_task(_report(name, work, crashed), name=name)
     _running.add(task)
-    task.add_done_callback(_running.discard)
+
+    def done(task: asyncio.Task[None]) -> None:
+        _running.discard(task)
+        # A task that was cancelled in the turn of its birth has not begun it.
+        work.close()
+
+    task.add_done_callback(done)
     return task
 
 
-async def _report(name: str, work: Coroutine[Any, Any, None]) -> None:
+async def _report(name: str, work: Coroutine[Any, Any, None], crashed: Callable[[str], None] | None) -> None:
     try:
         await work
-    except Exception:
+    except Exception as error:
         log.exception("task crashed", extra={"task": name})
+        if crashed is not None:
+            crashed(f"internal error: {type(error).__name__}: {error}")

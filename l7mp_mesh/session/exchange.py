@@ -92,7 +92,7 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
             return
         self._middle = Middle(plan, self)
         if self._middle.hops:
-            self._task = spawn(f"session {self.serial}", self._open_middle(plan))
+            self._task = spawn(f"session {self.serial}", self._open_middle(plan), crashed=self._crashed)
         else:
             self._start(self._middle.join(self._terminal, self._answer, Front(self)))
 
@@ -131,7 +131,7 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         """No leg is at hand: hold the request and connect."""
         self._terminal.remember()
         self._terminal.hold()
-        self._task = spawn(f"connect {self.serial}", self._connect(attempts))
+        self._task = spawn(f"connect {self.serial}", self._connect(attempts), crashed=self._crashed)
 
     async def _connect(self, attempts: int) -> None:
         assert self.plan is not None
@@ -145,6 +145,10 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         self._task = None
         self._attach(lease)
 
+    def _crashed(self, detail: str) -> None:
+        self._task = None
+        self.close(Reason.CONNECT_FAILED, detail)
+
     def _attach(self, lease: Lease) -> None:
         self._lease = lease
         endpoint = lease.endpoint
@@ -155,13 +159,19 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
             self._terminal.attach(lease, self._down)
         except Refused as error:
             self.close(Reason.NOT_ADAPTABLE, str(error))
+            return
+        if self._terminal.has_ended and lease.leg.kind is Kind.MESSAGE and self.is_live:
+            self._await_answer()
 
     def request_ended(self) -> None:
         if self._is_upgraded and self._answer_ended:
             self._finish(Reason.OK, "")
         elif self._lease is not None and self._lease.leg.kind is Kind.MESSAGE:
-            clock = self._registry.clock
-            clock.call_at(clock.now() + LINGER, self._terminal.release)
+            self._await_answer()
+
+    def _await_answer(self) -> None:
+        clock = self._registry.clock
+        clock.call_at(clock.now() + LINGER, self._terminal.release)
 
     def request_aborted(self, reason: Reason) -> None:
         self._finish(reason, "")

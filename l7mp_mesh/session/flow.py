@@ -88,7 +88,7 @@ class Flow(Session, PathOwner, LaneOwner):
         if plan is None:
             self.close(Reason.NO_ROUTE, why)
         else:
-            self._task = spawn(f"session {self.serial}", self._run(plan))
+            self._task = spawn(f"session {self.serial}", self._run(plan), crashed=self._crashed)
 
     async def _run(self, plan: Plan) -> None:
         try:
@@ -109,6 +109,9 @@ class Flow(Session, PathOwner, LaneOwner):
         path.attach(lane)
         self._entry.retarget(path.first)
         self.leg.start(self._received)
+
+    def _crashed(self, detail: str) -> None:
+        self.close(Reason.CONNECT_FAILED, detail)
 
     async def _open(self, plan: Plan) -> Path:
         try:

@@ -15,7 +15,7 @@ from functools import partial
 from l7mp_mesh.io.tasks import spawn
 from l7mp_mesh.model.endpoints import Endpoint
 from l7mp_mesh.model.rules import RetryPolicy
-from l7mp_mesh.pipe.adapt import Adapter, AdaptLimits, adapter, is_per_message
+from l7mp_mesh.pipe.adapt import Adapter, AdaptLimits, Refused, adapter, is_per_message
 from l7mp_mesh.pipe.head import Last, RequestHead
 from l7mp_mesh.pipe.meters import Activity, Meter
 from l7mp_mesh.pipe.reason import Reason
@@ -129,6 +129,8 @@ class Hop(LaneOwner):
         pair.up.next, pair.down.next = leg.sink, lane
         leg.start(pair.down)
         self.inlet.retarget(pair.up)
+        # The source may have ended while this leg was awaited.
+        self.end_held()
 
     def disconnect(self, reason: Reason) -> None:
         """Take the leg away as if its peer had gone: the retry policy decides what follows."""
@@ -213,7 +215,7 @@ class Hop(LaneOwner):
             lease.give_back(reason)
         self._owner.hop_lost(self, reason)
         after = self._retry.timeout if is_quick else 0.0
-        self._task = spawn(f"reconnect {self.origin}", self._reconnect(after))
+        self._task = spawn(f"reconnect {self.origin}", self._reconnect(after), crashed=self._crashed)
 
     async def _reconnect(self, after: float) -> None:
         self.status = StageStatus.RETRYING
@@ -230,6 +232,9 @@ class Hop(LaneOwner):
             self.attach()
             self._owner.hop_back(self)
 
+    def _crashed(self, detail: str) -> None:
+        self._owner.hop_failed(self, Reason.CONNECT_FAILED, f"{self.origin}: {detail}")
+
     async def _open(self, attempts: int) -> None:
         attributes = self._owner.attributes
         upstream = self._cell.value
@@ -245,7 +250,10 @@ class Hop(LaneOwner):
             self._lease = lease
             make_request = partial(_request, attributes, lease.endpoint)
             limits = AdaptLimits(lease.leg.message_limit, self._message_limit)
-            self._adapter = adapter(self._kind, lease.leg.kind, make_request, limits)
+            try:
+                self._adapter = adapter(self._kind, lease.leg.kind, make_request, limits)
+            except Refused as error:
+                raise ConnectFailed(Reason.NOT_ADAPTABLE, str(error)) from error
             self.loses_boundaries = self._adapter is not None and self._adapter.loses_boundaries
         self.status = StageStatus.CONNECTED
 

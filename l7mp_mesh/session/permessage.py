@@ -107,7 +107,7 @@ class RequestPerMessage(Lease, Leg):
         message, _ = self._queue.take()
         lease = self._upstream.lease(self._attributes)
         if lease is None:
-            self._task = spawn("request per message", self._open(message))
+            self._task = spawn("request per message", self._open(message), crashed=self._crashed)
         else:
             self._send(lease, message)
 
@@ -122,6 +122,9 @@ class RequestPerMessage(Lease, Leg):
             lease.give_back(Reason.OK)
         else:
             self._send(lease, message)
+
+    def _crashed(self, detail: str) -> None:
+        self.broken(Reason.CONNECT_FAILED)
 
     def _send(self, lease: Lease, message: bytes) -> None:
         self._lease = lease

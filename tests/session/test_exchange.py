@@ -246,3 +246,30 @@ async def test_a_body_passes_through_a_remote_transform_both_ways() -> None:
     assert client.written.body == b"Y"
     assert session is not None
     assert not session.is_live
+
+
+@inside
+async def test_a_request_that_ended_while_its_leg_of_messages_was_awaited_has_a_deadline_too() -> None:
+    world = World()
+    upstream = world.cluster("up", Kind.MESSAGE)
+    upstream.may_open.clear()
+    _, client = world.ask()
+    client.into.end(None)
+    upstream.may_open.set()
+    await settle()
+    leg = upstream.leg
+    assert isinstance(leg, MessageLeg)
+    assert not leg.written.is_ended
+    world.clock.advance(LINGER + 0.01)
+    assert leg.written.is_ended
+
+
+@inside
+async def test_a_connection_that_crashes_is_an_error_for_the_client() -> None:
+    world = World()
+    world.cluster("up", Kind.EXCHANGE).crash = RuntimeError("broken")
+    session, client = world.ask()
+    await settle()
+    assert client.written.body == b"CONNECT_FAILED internal error: RuntimeError: broken"
+    assert session is not None
+    assert not session.is_live

@@ -370,3 +370,60 @@ async def test_a_deleted_endpoint_is_a_lost_leg() -> None:
     assert upstream.leases[0].given_back is Reason.ENDPOINT_DELETED
     client.feed(b"y")
     assert stream_of(upstream).written.body == b"y"
+
+
+@inside
+async def test_a_session_whose_set_up_crashes_is_closed() -> None:
+    world = World()
+    world.cluster("up", Kind.STREAM).crash = RuntimeError("broken")
+    client = FakeLeg()
+    session = world.begin(client)
+    await settle()
+    assert (session.reason, session.detail) == (
+        Reason.CONNECT_FAILED,
+        "internal error: RuntimeError: broken",
+    )
+    assert client.written.aborted is Reason.CONNECT_FAILED
+
+
+@inside
+async def test_a_leg_that_can_not_be_adapted_ends_the_session() -> None:
+    world = World()
+    upstream = world.cluster("up", Kind.STREAM)
+    upstream.lends = Kind.EXCHANGE
+    session = world.begin(MessageLeg())
+    await settle()
+    assert session.reason is Reason.NOT_ADAPTABLE
+    assert upstream.leases[0].given_back is not None
+
+
+@inside
+async def test_a_reconnection_that_crashes_ends_the_session() -> None:
+    world = World(to("up", retry=ALWAYS))
+    session, _, upstream = await piped(world)
+    upstream.crash = RuntimeError("broken")
+    stream_of(upstream).feed(b"x")
+    stream_of(upstream).reset()
+    while session.is_live:
+        await asyncio.sleep(0.001)
+    assert session.detail == "up: internal error: RuntimeError: broken"
+
+
+@inside
+async def test_an_end_that_came_during_a_reconnection_is_kept_back_for_a_while_only() -> None:
+    world = World(to("up", retry=ALWAYS))
+    upstream = world.cluster("up", Kind.MESSAGE)
+    client = FakeLeg()
+    session = world.begin(client)
+    await settle()
+    messages_of(upstream).say(b"x")
+    messages_of(upstream).into.abort(Reason.UPSTREAM_RESET)
+    client.feed(b"question")
+    client.finish()
+    while len(upstream.leases) < 2:
+        await asyncio.sleep(0.001)
+    await settle()
+    assert messages_of(upstream).written.log == [("open",), b"question"]
+    world.clock.advance(LINGER + 0.01)
+    assert messages_of(upstream).written.is_ended
+    assert session.is_live

@@ -91,8 +91,11 @@ class FakeUpstream(Upstream):
     def __init__(self, name: str, kind: Kind, *, is_ready: bool = False) -> None:
         self.name = name
         self.kind = kind
+        self.lends = kind
+        """What its legs are, should that differ from what it says."""
         self.is_ready = is_ready
         self.failures = 0
+        self.crash: Exception | None = None
         self.opened = 0
         self.avoided: list[Container[Endpoint]] = []
         self.leases: list[FakeLease] = []
@@ -117,13 +120,15 @@ class FakeUpstream(Upstream):
         self.opened += 1
         self.avoided.append(avoid)
         await self.may_open.wait()
+        if self.crash is not None:
+            raise self.crash
         if self.failures:
             self.failures -= 1
             raise ConnectFailed(Reason.CONNECT_FAILED, "refused")
         return self._lend()
 
     def _lend(self) -> Lease:
-        made = {Kind.STREAM: FakeLeg, Kind.MESSAGE: MessageLeg, Kind.EXCHANGE: ExchangeLeg}[self.kind]()
+        made = {Kind.STREAM: FakeLeg, Kind.MESSAGE: MessageLeg, Kind.EXCHANGE: ExchangeLeg}[self.lends]()
         self.leases.append(FakeLease(made, ENDPOINT))
         return self.leases[-1]
 
