@@ -28,7 +28,10 @@ class Relay(Valve):
 
     def let_go(self) -> None:
         """Give back whatever is still held, and hold nothing from now on."""
-        self.attach(OPEN_VALVE)
+        before, self._source = self._source, OPEN_VALVE
+        if self._held:
+            for _ in range(self._held):
+                before.resume()
 
     def pause(self) -> None:
         self._held += 1

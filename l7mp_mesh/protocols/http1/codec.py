@@ -17,17 +17,17 @@ from functools import partial
 from typing import Final
 
 from l7mp_mesh.model.listener import ReplyStyle
-from l7mp_mesh.pipe.head import STREAM_HEAD, Head, Last, RequestHead
+from l7mp_mesh.pipe.head import Last, RequestHead
 from l7mp_mesh.pipe.reason import Reason
-from l7mp_mesh.pipe.verbs import DISCARD, OPEN_VALVE, Sink, Valve
+from l7mp_mesh.pipe.verbs import DISCARD, OPEN_VALVE, Sink
 from l7mp_mesh.ports.attributes import Attributes
 from l7mp_mesh.ports.clock import Clock, Handle
 from l7mp_mesh.ports.layer import Accept
 from l7mp_mesh.ports.leg import Leg
 from l7mp_mesh.protocols.http.rescue import refusal
-from l7mp_mesh.protocols.http1.codec_body import BodyReader, Pressure
 from l7mp_mesh.protocols.http1.codec_leg import Connections, ExchangeLeg, RequestValve
 from l7mp_mesh.protocols.http1.codec_response import ResponseSink
+from l7mp_mesh.protocols.http1.codec_stream import StreamCodec
 from l7mp_mesh.protocols.http1.options import Http1Options
 from l7mp_mesh.protocols.http1.parser import BadMessage, RequestReader
 from l7mp_mesh.protocols.http1.writer import CLOSE, CONTINUE, length_framing, response_bytes
@@ -44,36 +44,23 @@ LINGER_TIME: Final = 1.0
 """Seconds for which a refused client may go on sending before it is cut off (RFC 9112 section 9.6)."""
 
 
-class ServerCodec(Sink):
+class ServerCodec(StreamCodec):
     """What a downstream connection's leg is started into; emits a leg per request."""
 
     __slots__ = (
-        "_at",
         "_attributes",
-        "_body",
         "_clock",
         "_emit",
         "_expects",
-        "_has_ended",
         "_idle",
-        "_into",
-        "_is_advancing",
-        "_is_holding",
-        "_is_started",
         "_linger",
-        "_lower",
         "_options",
-        "_phase",
         "_reader",
-        "_response",
         "_siblings",
-        "_surplus",
-        "_valve",
         "_was_partial",
-        "_window",
-        "pressure",
-        "writer",
     )
+
+    _message: ResponseSink | None
 
     def __init__(
         self,
@@ -84,7 +71,7 @@ class ServerCodec(Sink):
         options: Http1Options,
         clock: Clock,
     ) -> None:
-        self._lower = lower
+        super().__init__(lower, options.header_limit)
         self._attributes = attributes
         self._emit: Accept | None = emit
         self._siblings = siblings
@@ -92,36 +79,15 @@ class ServerCodec(Sink):
         self._options = options
         self._clock = clock
         self._reader = RequestReader(options.header_limit)
-        self._body = BodyReader(options.header_limit)
-        self._valve: Valve = OPEN_VALVE
-        self._phase = HEAD
-        self._into: Sink = DISCARD
-        self._is_started = False
-        self._response: ResponseSink | None = None
-        self._window: RequestValve | None = None
         self._expects = False
-        self._surplus = b""
-        self._at = 0
-        self._is_advancing = False
-        self._is_holding = False
-        self._has_ended = False
         self._linger: Handle | None = None
         self._idle = 0.0
         self._was_partial = False
-        self.writer = lower.sink
-        self.pressure = Pressure()
-
-    def open(self, head: Head, valve: Valve) -> None:
-        self._valve = valve
-        self.writer.open(STREAM_HEAD, self.pressure)
 
     def data(self, chunk: bytes, flags: int) -> None:
         if self._phase >= LINGER:
             return
-        # At most one read arrives after the pause.
-        self._surplus = self._surplus[self._at :] + chunk if self._surplus else chunk
-        self._at = 0
-        self._advance()
+        self._take(chunk)
 
     def end(self, last: Last | None) -> None:
         self._has_ended = True
@@ -134,17 +100,17 @@ class ServerCodec(Sink):
         """The exchange's leg is started: emit what is there."""
         self._into = into
         self._is_started = True
-        response = self._response
+        response = self._message
         if self._phase == ANSWER:
             into.open(head, OPEN_VALVE)
-            if self._response is response and self._phase == ANSWER:
+            if self._message is response and self._phase == ANSWER:
                 into.end(None)
             return
         window = self._window = RequestValve(self._valve, self)
         into.open(head, window)
-        if self._response is not response:
+        if self._message is not response:
             return
-        if self._expects and window.held == 0:
+        if self._expects and not window.is_held:
             self.invite()
         self._advance()
 
@@ -152,7 +118,7 @@ class ServerCodec(Sink):
         """The receiver lets the body flow: a client that waits for 100 (Continue) is told."""
         if self._expects and self._phase == BODY:
             self._expects = False
-            if self._response is not None and not self._response.is_begun and not self._surplus:
+            if self._message is not None and not self._message.is_begun and not self._surplus:
                 self.writer.data(CONTINUE, 0)
 
     def switched(self) -> None:
@@ -231,29 +197,7 @@ class ServerCodec(Sink):
         """True when an answer that begins now is the last one: the client has said FIN, or owes a body."""
         return not self._surplus and (self._has_ended or self._phase == BODY)
 
-    def _advance(self) -> None:
-        if self._is_advancing:
-            return
-        self._is_advancing = True
-        while self._surplus and self._step():
-            pass
-        if self._has_ended and not self._surplus:
-            self._end_of_input()
-        self._is_advancing = False
-        if self._surplus:
-            if not self._is_holding:
-                self._is_holding = True
-                self._valve.pause()
-        elif self._is_holding:
-            self._release()
-
-    def _release(self) -> None:
-        if self._is_holding:
-            self._is_holding = False
-            self._valve.resume()
-
     def _step(self) -> bool:
-        """Consume a part of the surplus; False when the rest has to wait."""
         try:
             if self._phase == HEAD:
                 return self._take_head()
@@ -264,19 +208,7 @@ class ServerCodec(Sink):
         except BadMessage as bad:
             self._refuse(bad)
             return False
-        if self._phase == RAW:
-            rest = self._surplus[self._at :]
-            self._surplus = b""
-            self._into.data(rest, 0)
-            return True
-        return False
-
-    def _consumed(self, end: int) -> None:
-        if end < 0 or end == len(self._surplus):
-            self._surplus = b""
-            self._at = 0
-        else:
-            self._at = end
+        return self._phase == RAW and self._pass_raw()
 
     def _take_head(self) -> bool:
         reader = self._reader
@@ -287,7 +219,7 @@ class ServerCodec(Sink):
         self._idle = 0.0
         head = reader.head
         response = ResponseSink(self, head.method, reader.is_v11, reader.keeps_alive)
-        self._response = response
+        self._message = response
         self._expects = reader.expects
         if head.length:
             self._body.begin(head.length, is_chunked=reader.is_chunked)
@@ -314,9 +246,9 @@ class ServerCodec(Sink):
             # The body is here: an answer to its last chunk leaves nothing to be skipped.
             self._phase = ANSWER
         if body.payload:
-            response, phase = self._response, self._phase
+            response, phase = self._message, self._phase
             into.data(body.payload, 0)
-            if self._response is not response or self._phase != phase:
+            if self._message is not response or self._phase != phase:
                 return True
         if end < 0:
             return False
@@ -347,12 +279,12 @@ class ServerCodec(Sink):
         elif phase == RAW and self._is_started:
             self._is_started = False
             self._into.end(None)
-            if self._phase == RAW and (self._response is None or self._response.is_over):
+            if self._phase == RAW and (self._message is None or self._message.is_over):
                 self.close(Reason.OK)
 
     def _refuse(self, bad: BadMessage) -> None:
         """Answer nonsense with 4xx or 5xx, unless a response has begun already."""
-        response = self._response
+        response = self._message
         if response is not None and response.is_begun:
             self._fail(Reason.DOWNSTREAM_PROTOCOL)
             return
@@ -368,19 +300,6 @@ class ServerCodec(Sink):
         into = self._into
         self.close(reason)
         into.abort(reason)
-
-    def _detach(self) -> None:
-        """The exchange is over: nothing may point to it any more."""
-        if self._response is not None:
-            self._response.unlink()
-            self._response = None
-        self._into = DISCARD
-        self._is_started = False
-        self._expects = False
-        if self._window is not None:
-            self._window.let_go()
-            self._window = None
-        self.pressure.detach()
 
     def _begin_linger(self) -> None:
         # Closing at once would make the kernel send RST, and the client lose the answer it has not yet read.

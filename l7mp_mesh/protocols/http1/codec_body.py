@@ -11,7 +11,6 @@ from typing import Final
 
 from l7mp_mesh.pipe.head import UNKNOWN_LENGTH, Trailers
 from l7mp_mesh.pipe.headers import Headers
-from l7mp_mesh.pipe.verbs import Valve
 from l7mp_mesh.protocols.http.fields import FRAMING
 from l7mp_mesh.protocols.http1.parser import EMPTY_LINE, BadMessage
 
@@ -163,65 +162,3 @@ def _trailer(line: bytes) -> tuple[bytes, bytes]:
     if found is None:
         raise BadMessage(400, "malformed trailer field")
     return found[1].lower(), found[2].rstrip(b" \t")
-
-
-class BodyValve(Valve):
-    """Holds back the connection for one body; `let_go` gives back whatever it still holds."""
-
-    __slots__ = ("_lower", "held")
-
-    def __init__(self, lower: Valve) -> None:
-        self._lower: Valve | None = lower
-        self.held = 0
-
-    def pause(self) -> None:
-        if self._lower is not None:
-            self.held += 1
-            self._lower.pause()
-
-    def resume(self) -> None:
-        if self._lower is not None and self.held:
-            self.held -= 1
-            self._lower.resume()
-
-    def let_go(self) -> None:
-        """The body is over: from now on nothing is held."""
-        lower, self._lower = self._lower, None
-        for _ in range(self.held):
-            if lower is not None:
-                lower.resume()
-        self.held = 0
-
-
-class Pressure(Valve):
-    """The valve a connection's writer pulls: acts on the source of the message that is being written."""
-
-    __slots__ = ("_held", "_source")
-
-    def __init__(self) -> None:
-        self._held = 0
-        self._source: Valve | None = None
-
-    def attach(self, source: Valve) -> None:
-        """A message begins."""
-        self._source = source
-        for _ in range(self._held):
-            source.pause()
-
-    def detach(self) -> None:
-        """The message is over: its source gets back what it was paused."""
-        source, self._source = self._source, None
-        if source is not None:
-            for _ in range(self._held):
-                source.resume()
-
-    def pause(self) -> None:
-        self._held += 1
-        if self._source is not None:
-            self._source.pause()
-
-    def resume(self) -> None:
-        if self._held:
-            self._held -= 1
-            if self._source is not None:
-                self._source.resume()

@@ -12,15 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from l7mp_mesh.pipe.head import STREAM_HEAD, UNKNOWN_LENGTH, Head, Last
+from l7mp_mesh.pipe.head import UNKNOWN_LENGTH, Last
 from l7mp_mesh.pipe.kind import Kind
 from l7mp_mesh.pipe.reason import Reason
-from l7mp_mesh.pipe.verbs import DISCARD, OPEN_VALVE, Sink, Valve
+from l7mp_mesh.pipe.relay import Relay
+from l7mp_mesh.pipe.verbs import DISCARD, OPEN_VALVE, Sink
 from l7mp_mesh.ports.attributes import Attributes
 from l7mp_mesh.ports.layer import Carrier
 from l7mp_mesh.ports.leg import Leg
-from l7mp_mesh.protocols.http1.codec_body import BodyReader, BodyValve, Pressure
 from l7mp_mesh.protocols.http1.codec_request import RequestSink
+from l7mp_mesh.protocols.http1.codec_stream import StreamCodec
 from l7mp_mesh.protocols.http1.options import Http1Options
 from l7mp_mesh.protocols.http1.parser import (
     NO_CONTENT,
@@ -41,52 +42,25 @@ OK: Final = 200
 REDIRECT: Final = 300
 
 
-class ClientCodec(Sink):
+class ClientCodec(StreamCodec):
     """What an upstream connection's leg is started into."""
 
     __slots__ = (
-        "_at",
-        "_body",
-        "_has_ended",
-        "_into",
-        "_is_advancing",
-        "_is_holding",
-        "_is_started",
         "_keeps_alive",
-        "_lower",
         "_notify",
-        "_phase",
         "_reader",
-        "_request",
-        "_surplus",
-        "_valve",
-        "_window",
         "is_once",
-        "pressure",
-        "writer",
     )
 
+    _message: RequestSink | None
+
     def __init__(self, lower: Leg, options: Http1Options, *, is_once: bool = False) -> None:
-        self._lower = lower
+        super().__init__(lower, options.header_limit)
         self.is_once = is_once
         """The connection is closed after one exchange."""
         self._reader = ResponseReader(options.header_limit)
-        self._body = BodyReader(options.header_limit)
-        self._valve: Valve = OPEN_VALVE
-        self._phase = IDLE
-        self._into: Sink = DISCARD
-        self._is_started = False
-        self._request: RequestSink | None = None
-        self._window: BodyValve | None = None
         self._keeps_alive = True
-        self._surplus = b""
-        self._at = 0
-        self._is_advancing = False
-        self._is_holding = False
-        self._has_ended = False
         self._notify: Callable[[], None] | None = None
-        self.writer = lower.sink
-        self.pressure = Pressure()
 
     @property
     def is_idle(self) -> bool:
@@ -106,7 +80,7 @@ class ClientCodec(Sink):
         """A new exchange; only while idle."""
         assert self._phase == IDLE, "HTTP/1 bears one exchange at a time"
         self._phase = WAIT
-        request = self._request = RequestSink(self)
+        request = self._message = RequestSink(self)
         return request
 
     def start(self, into: Sink) -> None:
@@ -123,19 +97,13 @@ class ClientCodec(Sink):
             if self._has_ended and not self._surplus:
                 self.close(Reason.OK)
 
-    def open(self, head: Head, valve: Valve) -> None:
-        self._valve = valve
-        self.writer.open(STREAM_HEAD, self.pressure)
-
     def data(self, chunk: bytes, flags: int) -> None:
         if self._phase == IDLE:
             # A response that nobody asked for must never answer the next request (RFC 9112 section 9.2).
             self.close(Reason.UPSTREAM_PROTOCOL)
         if self._phase == CLOSED:
             return
-        self._surplus = self._surplus[self._at :] + chunk if self._surplus else chunk
-        self._at = 0
-        self._advance()
+        self._take(chunk)
 
     def end(self, last: Last | None) -> None:
         self._has_ended = True
@@ -158,7 +126,7 @@ class ClientCodec(Sink):
         if self._phase == CLOSED:
             return
         self._phase = CLOSED
-        request = self._request
+        request = self._message
         if request is not None and not self._is_started:
             request.lost = reason
         self._detach()
@@ -170,28 +138,9 @@ class ClientCodec(Sink):
         if notify is not None:
             notify()
 
-    def _advance(self) -> None:
-        if self._is_advancing:
-            return
-        self._is_advancing = True
-        while self._surplus and self._is_started and self._step():
-            pass
-        if self._has_ended and self._is_started and not self._surplus:
-            self._end_of_input()
-        self._is_advancing = False
-        if self._surplus:
-            if not self._is_holding:
-                self._is_holding = True
-                self._valve.pause()
-        elif self._is_holding:
-            self._release()
-
-    def _release(self) -> None:
-        if self._is_holding:
-            self._is_holding = False
-            self._valve.resume()
-
     def _step(self) -> bool:
+        if not self._is_started:
+            return False
         try:
             if self._phase == WAIT:
                 return self._take_head()
@@ -200,20 +149,10 @@ class ClientCodec(Sink):
         except BadMessage:
             self.fail(Reason.UPSTREAM_PROTOCOL)
             return False
-        rest = self._surplus[self._at :]
-        self._surplus = b""
-        self._into.data(rest, 0)
-        return True
-
-    def _consumed(self, end: int) -> None:
-        if end < 0 or end == len(self._surplus):
-            self._surplus = b""
-            self._at = 0
-        else:
-            self._at = end
+        return self._pass_raw()
 
     def _take_head(self) -> bool:
-        request = self._request
+        request = self._message
         if request is None or not request.is_begun:
             self.fail(Reason.UPSTREAM_PROTOCOL)
             return False
@@ -235,7 +174,7 @@ class ClientCodec(Sink):
         if self._is_switch(request):
             self._phase = RAW
             head.length = UNKNOWN_LENGTH
-            window = self._window = BodyValve(self._valve)
+            window = self._window = Relay(self._valve)
             self._into.open(head, window)
             return True
         if self._has_no_body(request):
@@ -254,7 +193,7 @@ class ClientCodec(Sink):
         if 0 < head.length <= len(self._surplus) - self._at:
             into.open(head, OPEN_VALVE)
         else:
-            window = self._window = BodyValve(self._valve)
+            window = self._window = Relay(self._valve)
             into.open(head, window)
         return True
 
@@ -277,10 +216,10 @@ class ClientCodec(Sink):
         """The response is complete: the connection is free, or closed, before the receiver hears of it."""
         into = self._into
         head = self._reader.head
-        request = self._request
+        request = self._message
         if is_opening:
             into.open(head, OPEN_VALVE)
-            if self._into is not into or self._request is not request:
+            if self._into is not into or self._message is not request:
                 return
         is_free = (
             self._keeps_alive
@@ -301,13 +240,15 @@ class ClientCodec(Sink):
             self._notify()
 
     def _end_of_input(self) -> None:
+        if not self._is_started:
+            return
         phase = self._phase
         if phase == BODY and self._body.is_until_close:
             self._complete(None, is_opening=False)
         elif phase in (WAIT, BODY):
             self.fail(Reason.UPSTREAM_RESET)
         elif phase == RAW:
-            into, request = self._into, self._request
+            into, request = self._into, self._message
             self._into = DISCARD
             self._is_started = False
             into.end(None)
@@ -329,18 +270,6 @@ class ClientCodec(Sink):
         if request.method == b"HEAD" or head.status in (NO_CONTENT, NOT_MODIFIED):
             return True
         return head.length == 0 and not self._reader.is_chunked
-
-    def _detach(self) -> None:
-        """The exchange is over: nothing may point to it any more."""
-        request, self._request = self._request, None
-        if request is not None:
-            request.unlink()
-        self._into = DISCARD
-        self._is_started = False
-        window, self._window = self._window, None
-        if window is not None:
-            window.let_go()
-        self.pressure.detach()
 
 
 class ClientLeg(Leg):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from l7mp_mesh.pipe.head import RequestHead
 from l7mp_mesh.pipe.kind import Kind
 from l7mp_mesh.pipe.reason import Reason
+from l7mp_mesh.pipe.relay import Relay
 from l7mp_mesh.pipe.verbs import OPEN_VALVE, Sink, Valve
 from l7mp_mesh.ports.leg import Leg
-from l7mp_mesh.protocols.http1.codec_body import BodyValve
 from l7mp_mesh.protocols.http1.codec_response import ResponseSink
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Connections:
         self.serials = count()
 
 
-class RequestValve(BodyValve):
+class RequestValve(Relay):
     """Valve of a request body; its opening invites a client that waits for 100 (Continue)."""
 
     __slots__ = ("_codec",)
@@ -38,7 +38,7 @@ class RequestValve(BodyValve):
 
     def resume(self) -> None:
         super().resume()
-        if self.held == 0 and self._codec is not None:
+        if self._codec is not None and not self.is_held:
             self._codec.invite()
 
     def let_go(self) -> None:

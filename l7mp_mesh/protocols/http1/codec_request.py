@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from l7mp_mesh.pipe.head import Head, Last, RequestHead, Trailers
 from l7mp_mesh.pipe.reason import Reason
-from l7mp_mesh.pipe.verbs import Sink, Valve
+from l7mp_mesh.pipe.verbs import Valve
 from l7mp_mesh.protocols.http1.codec_response import write_chunk
+from l7mp_mesh.protocols.http1.codec_stream import MessageSink
 from l7mp_mesh.protocols.http1.writer import (
     CHUNKED,
     CLOSE,
@@ -30,13 +31,15 @@ IN_CHUNKS: Final = 1
 RAW: Final = 2
 
 
-class RequestSink(Sink):
+class RequestSink(MessageSink):
     """Where one request is written."""
 
-    __slots__ = ("_codec", "_framing", "_remaining", "is_begun", "is_over", "lost", "method", "upgrade")
+    __slots__ = ("_framing", "_remaining", "lost", "method", "upgrade")
+
+    _codec: ClientCodec | None
 
     def __init__(self, codec: ClientCodec) -> None:
-        self._codec: ClientCodec | None = codec
+        self._codec = codec
         self._framing = LENGTH
         self._remaining = 0
         self.method = b""
@@ -45,15 +48,6 @@ class RequestSink(Sink):
         self.is_over = False
         self.lost = Reason.UPSTREAM_RESET
         """Why the connection went away, should it do so before the leg is started."""
-
-    @property
-    def is_linked(self) -> bool:
-        """True while the connection belongs to this request."""
-        return self._codec is not None
-
-    def unlink(self) -> None:
-        """The exchange is over: whatever is still written goes nowhere."""
-        self._codec = None
 
     def open(self, head: Head, valve: Valve) -> None:
         codec = self._codec

@@ -13,6 +13,7 @@ from l7mp_mesh.pipe.head import UNKNOWN_LENGTH, Head, Last, ResponseHead, Traile
 from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.pipe.verbs import OPEN_VALVE, Sink, Valve
 from l7mp_mesh.protocols.http.rescue import reply_for
+from l7mp_mesh.protocols.http1.codec_stream import MessageSink
 from l7mp_mesh.protocols.http1.writer import (
     CHUNKED,
     CLOSE,
@@ -42,22 +43,21 @@ NO_CONTENT: Final = 204
 NOT_MODIFIED: Final = 304
 
 
-class ResponseSink(Sink):
+class ResponseSink(MessageSink):
     """Where the answer to one request is written."""
 
     __slots__ = (
-        "_codec",
         "_framing",
         "_is_v11",
         "_keeps_alive",
         "_method",
         "_remaining",
-        "is_begun",
-        "is_over",
     )
 
+    _codec: ServerCodec | None
+
     def __init__(self, codec: ServerCodec, method: bytes, is_v11: bool, keeps_alive: bool) -> None:  # noqa: FBT001
-        self._codec: ServerCodec | None = codec
+        self._codec = codec
         self._method = method
         self._is_v11 = is_v11
         self._keeps_alive = keeps_alive
@@ -65,15 +65,6 @@ class ResponseSink(Sink):
         self._remaining = 0
         self.is_begun = False
         self.is_over = False
-
-    @property
-    def is_linked(self) -> bool:
-        """True while the connection still waits for this response."""
-        return self._codec is not None
-
-    def unlink(self) -> None:
-        """The exchange is over: whatever is still written goes nowhere."""
-        self._codec = None
 
     def inform(self, head: Head) -> None:
         codec = self._codec
