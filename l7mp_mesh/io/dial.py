@@ -10,7 +10,6 @@ from l7mp_mesh.io.stream import StreamDriver
 from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.ports.layer import ConnectFailed
 
-
 _FAULTS = (OSError, ValueError, OverflowError)
 """What opening a socket raises: ValueError for names and paths that no system call would take."""
 

@@ -31,16 +31,16 @@ def affected(registry: Registry, routes: set[str]) -> list[Session]:
 
 
 async def move(sessions: list[Session], plan_of: Callable[[str], Plan | None]) -> None:
-    """Re-route every session to what its route is now; one that can not be moved stays where it is."""
+    """Re-route every session to what its route is when its turn comes, so that the last change wins.
+
+    One that can not be moved stays where it is.
+    """
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(session: Session) -> None:
-        plan = plan_of(session.route_name)
-        if plan is None:
-            return
         async with gate:
             try:
-                await session.reroute(plan)
+                await session.reroute(lambda: plan_of(session.route_name))
             except RerouteFailed as error:
                 log.warning(
                     "session stays on its old route", extra={"session": session.name, "reason": error.why}

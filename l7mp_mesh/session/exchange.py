@@ -9,6 +9,7 @@ that the garbage collector would have to find. A task exists only while a leg mu
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from l7mp_mesh.io.tasks import spawn
 from l7mp_mesh.model.listener import ReplyStyle
@@ -263,7 +264,7 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
             self._middle.close(reason)
         self._account(reason, detail)
 
-    async def reroute(self, plan: Plan) -> None:
+    async def reroute(self, find: Callable[[], Plan | None]) -> None:
         raise not_movable(self.name, "an exchange finishes on the route it took; the next one takes the new")
 
     def traverses(self, cluster: str) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from l7mp_mesh.io.tasks import spawn
 from l7mp_mesh.pipe.adapt import Refused
@@ -138,9 +139,12 @@ class Flow(Session, PathOwner, LaneOwner):
                 extra={"session": self.name, "route": self.route_name},
             )
 
-    async def reroute(self, plan: Plan) -> None:
+    async def reroute(self, find: Callable[[], Plan | None]) -> None:
         async with self._moving:
             self._require_live()
+            plan = find()
+            if plan is None:
+                return
             if self.status is SessionStatus.INIT or self._path is None or self._lane is None:
                 raise not_movable(self.name, "it is still being set up")
             if plan.route == self._path.plan.route:

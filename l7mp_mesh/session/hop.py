@@ -240,7 +240,7 @@ class Hop(LaneOwner):
         upstream = self._cell.value
         before = self.status
         if upstream is not None and is_per_message(self._kind, upstream.kind):
-            self._lease = RequestPerMessage(upstream, attributes, self._retry)
+            self._lease = RequestPerMessage(self._cell, attributes, self._retry)
         else:
             lease = await connect(self._cell, attributes, self._retry, attempts)
             if self.status is not before:

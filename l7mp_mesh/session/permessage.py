@@ -22,6 +22,8 @@ from l7mp_mesh.ports.layer import ConnectFailed
 from l7mp_mesh.ports.leg import Kind, Leg
 from l7mp_mesh.ports.upstream import Lease, Upstream
 from l7mp_mesh.routing.request import request_from
+from l7mp_mesh.routing.table import Cell
+from l7mp_mesh.session.connect import require
 
 QUEUE_MESSAGES = 1024
 QUEUE_BYTES = 4 << 20
@@ -30,14 +32,17 @@ ANSWER_LIMIT = 1 << 20
 
 
 class RequestPerMessage(Lease, Leg):
-    """A MESSAGE leg that leases an EXCHANGE leg for each message; the lease of itself."""
+    """A MESSAGE leg that leases an EXCHANGE leg for each message; the lease of itself.
+
+    The cluster is the one that has the name when a message is sent.
+    """
 
     kind = Kind.MESSAGE
 
-    def __init__(self, upstream: Upstream, attributes: Attributes, retry: RetryPolicy) -> None:
+    def __init__(self, cell: Cell[Upstream], attributes: Attributes, retry: RetryPolicy) -> None:
         self.leg = self
-        self.endpoint = Endpoint(upstream.name, "<PER MESSAGE>")
-        self._upstream = upstream
+        self.endpoint = Endpoint(cell.name, "<PER MESSAGE>")
+        self._cell = cell
         self._attributes = attributes
         self._retry = retry
         self._into: Sink = DISCARD
@@ -105,7 +110,8 @@ class RequestPerMessage(Lease, Leg):
                 self._into.end(None)
             return
         message, _ = self._queue.take()
-        lease = self._upstream.lease(self._attributes)
+        upstream = self._cell.value
+        lease = None if upstream is None else upstream.lease(self._attributes)
         if lease is None:
             self._task = spawn("request per message", self._open(message), crashed=self._crashed)
         else:
@@ -113,7 +119,7 @@ class RequestPerMessage(Lease, Leg):
 
     async def _open(self, message: bytes) -> None:
         try:
-            lease = await self._upstream.open(self._attributes, within=self._retry.timeout)
+            lease = await require(self._cell).open(self._attributes, within=self._retry.timeout)
         except ConnectFailed as error:
             self.broken(error.reason)
             return
@@ -128,6 +134,10 @@ class RequestPerMessage(Lease, Leg):
 
     def _send(self, lease: Lease, message: bytes) -> None:
         self._lease = lease
+        if lease.leg.kind is not Kind.EXCHANGE:
+            # The name stands for a cluster of another kind by now.
+            self.broken(Reason.NOT_ADAPTABLE)
+            return
         head = request_from(self._attributes, len(message))
         if not head.authority:
             head.authority = f"{lease.endpoint.address}:{lease.endpoint.port}".encode()

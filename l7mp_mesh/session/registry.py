@@ -133,7 +133,7 @@ class Registry(Inventory):
         session = self._find(name)
         if session is None:
             raise RerouteFailed(404, "No such session")
-        await session.reroute(self._plan_for(route))
+        await session.reroute(lambda: self._plan_for(route))
 
     def watch(self, notify: Callable[[SessionRecord], None]) -> Callable[[], None]:
         self._watchers.append(notify)

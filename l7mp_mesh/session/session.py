@@ -8,6 +8,7 @@ Only `_become` changes the status.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from l7mp_mesh.model.rules import Route
@@ -147,8 +148,11 @@ class Session(SessionView):
         """End the session: every leg is closed, the client sees it in the manner of its protocol."""
 
     @abstractmethod
-    async def reroute(self, plan: Plan) -> None:
-        """Take another way, make before break. Raises RerouteFailed."""
+    async def reroute(self, find: Callable[[], Plan | None]) -> None:
+        """Take the way that `find` names, make before break; stay if it names none. Raises RerouteFailed.
+
+        It is asked when earlier moves of the session are done.
+        """
 
     def disconnect(self, endpoint: str, reason: Reason) -> None:
         """Lose every leg to the endpoint of that name; the retry policy decides what follows."""

@@ -203,7 +203,7 @@ def test_live_reroute_of_an_exchange_is_refused() -> None:
     world.cluster("up", Kind.EXCHANGE, is_ready=True)
     session, _ = world.ask()
     assert session is not None
-    moving = session.reroute(world.plan(world.route))
+    moving = session.reroute(lambda: world.plan(world.route))
     with pytest.raises(RerouteFailed) as caught:
         moving.send(None)
     assert caught.value.status == 409

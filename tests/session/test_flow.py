@@ -172,7 +172,7 @@ async def test_reroute_opens_the_new_way_before_it_leaves_the_old() -> None:
     session, client, old = await piped(world)
     new = world.cluster("new", Kind.STREAM)
     new.may_open.clear()
-    moving = asyncio.ensure_future(session.reroute(world.plan(to("new"))))
+    moving = asyncio.ensure_future(session.reroute(lambda: world.plan(to("new"))))
     await settle()
     client.feed(b"1")
     assert stream_of(old).written.body == b"1"
@@ -193,7 +193,7 @@ async def test_reroute_gives_back_what_the_old_upstream_had_paused() -> None:
         stream_of(old).written.valve.pause()
     assert client.valve.held == 2
     new = world.cluster("new", Kind.STREAM)
-    await session.reroute(world.plan(to("new")))
+    await session.reroute(lambda: world.plan(to("new")))
     assert client.valve.held == 0
     stream_of(old).written.valve.resume()
     assert client.valve.held == 0
@@ -206,7 +206,7 @@ async def test_a_stream_hears_the_old_upstream_out_before_the_new_one() -> None:
     world = World()
     session, client, old = await piped(world)
     new = world.cluster("new", Kind.STREAM)
-    await session.reroute(world.plan(to("new")))
+    await session.reroute(lambda: world.plan(to("new")))
     stream_of(new).feed(b"new")
     assert stream_of(new).valve.held > 0
     stream_of(old).feed(b"old,")
@@ -223,7 +223,7 @@ async def test_an_old_upstream_that_goes_on_is_cut_off_at_the_deadline() -> None
     world = World()
     session, client, old = await piped(world)
     new = world.cluster("new", Kind.STREAM)
-    await session.reroute(world.plan(to("new")))
+    await session.reroute(lambda: world.plan(to("new")))
     stream_of(new).feed(b"new")
     world.clock.advance(STREAM_DRAIN + 0.01)
     assert client.written.body == b"new"
@@ -238,7 +238,7 @@ async def test_messages_of_the_old_and_the_new_upstream_interleave_until_the_dea
     session = world.begin(client)
     await settle()
     new = world.cluster("new", Kind.MESSAGE)
-    await session.reroute(world.plan(to("new")))
+    await session.reroute(lambda: world.plan(to("new")))
     messages_of(new).say(b"new")
     messages_of(old).say(b"late")
     assert client.written.log[-2:] == [b"new", b"late"]
@@ -255,7 +255,7 @@ async def test_an_old_upstream_that_breaks_is_not_connected_again() -> None:
     session = world.begin(client)
     await settle()
     new = world.cluster("new", Kind.MESSAGE)
-    await session.reroute(world.plan(to("new")))
+    await session.reroute(lambda: world.plan(to("new")))
     messages_of(old).into.abort(Reason.UPSTREAM_RESET)
     await settle()
     assert session.is_live
@@ -270,7 +270,7 @@ async def test_a_way_that_can_not_be_connected_changes_nothing() -> None:
     session, client, old = await piped(world)
     world.cluster("new", Kind.STREAM).failures = 1
     with pytest.raises(RerouteFailed) as caught:
-        await session.reroute(world.plan(to("new")))
+        await session.reroute(lambda: world.plan(to("new")))
     assert caught.value.status == 503
     client.feed(b"x")
     assert stream_of(old).written.body == b"x"
@@ -284,11 +284,11 @@ async def test_a_session_that_is_ending_or_over_can_not_be_moved() -> None:
     world.cluster("new", Kind.STREAM)
     client.finish()
     with pytest.raises(RerouteFailed) as caught:
-        await session.reroute(world.plan(to("new")))
+        await session.reroute(lambda: world.plan(to("new")))
     assert caught.value.status == 409
     session.close(Reason.DELETED)
     with pytest.raises(RerouteFailed) as caught:
-        await session.reroute(world.plan(to("new")))
+        await session.reroute(lambda: world.plan(to("new")))
     assert caught.value.status == 404
 
 
@@ -298,7 +298,7 @@ async def test_a_session_that_ends_while_it_moves_leaves_no_leg_behind() -> None
     session, _, _ = await piped(world)
     new = world.cluster("new", Kind.STREAM)
     new.may_open.clear()
-    moving = asyncio.ensure_future(session.reroute(world.plan(to("new"))))
+    moving = asyncio.ensure_future(session.reroute(lambda: world.plan(to("new"))))
     await settle()
     session.close(Reason.DELETED)
     new.may_open.set()
@@ -311,7 +311,7 @@ async def test_a_session_that_ends_while_it_moves_leaves_no_leg_behind() -> None
 async def test_the_same_route_again_touches_nothing() -> None:
     world = World()
     session, _, upstream = await piped(world)
-    await session.reroute(world.plan(world.route))
+    await session.reroute(lambda: world.plan(world.route))
     assert len(upstream.leases) == 1
 
 

@@ -13,6 +13,8 @@ from l7mp_mesh.model.rules import RetryPolicy
 from l7mp_mesh.pipe.head import STREAM_HEAD, RequestHead
 from l7mp_mesh.pipe.kind import Kind
 from l7mp_mesh.pipe.reason import Reason
+from l7mp_mesh.ports.upstream import Upstream
+from l7mp_mesh.routing.table import Cell
 from l7mp_mesh.session.permessage import ANSWER_LIMIT, QUEUE_MESSAGES, RequestPerMessage
 
 
@@ -21,7 +23,8 @@ class Rig:
 
     def __init__(self, *, is_ready: bool = True) -> None:
         self.upstream = FakeUpstream("up", Kind.EXCHANGE, is_ready=is_ready)
-        self.leg = RequestPerMessage(self.upstream, session(), RetryPolicy())
+        self.cell: Cell[Upstream] = Cell("up", self.upstream)
+        self.leg = RequestPerMessage(self.cell, session(), RetryPolicy())
         self.out = Recorder()
         self.valve = CountingValve()
         self.leg.start(self.out)
@@ -129,3 +132,30 @@ async def test_a_closed_leg_connects_no_more() -> None:
     await settle()
     assert rig.upstream.leases == []
     assert rig.out.aborted is None
+
+
+def test_a_message_goes_to_the_cluster_that_has_the_name_when_it_is_sent() -> None:
+    rig = Rig()
+    rig.say(b"1")
+    rig.server.answer(b"one")
+    old, rig.upstream = rig.upstream, FakeUpstream("up", Kind.EXCHANGE, is_ready=True)
+    rig.cell.set(rig.upstream)
+    rig.say(b"2")
+    assert rig.server.written.body == b"2"
+    assert len(old.leases) == 1
+
+
+@inside
+async def test_a_cluster_that_was_deleted_breaks_the_flow() -> None:
+    rig = Rig()
+    rig.cell.set(None)
+    rig.say(b"1")
+    await settle()
+    assert rig.out.aborted is Reason.NO_CLUSTER
+
+
+def test_a_cluster_that_became_one_of_streams_breaks_the_flow() -> None:
+    rig = Rig()
+    rig.cell.set(FakeUpstream("up", Kind.STREAM, is_ready=True))
+    rig.say(b"1")
+    assert rig.out.aborted is Reason.NOT_ADAPTABLE
