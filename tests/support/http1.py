@@ -48,8 +48,8 @@ class Down:
         self.attributes: list[Attributes] = []
         self.requests: list[Recorder] = []
         self._starts = starts
-        layer = Http1Layer(options or Http1Options(), self.clock)
-        layer.accept(self.lower, Attributes("web", "HTTP", PEER, -1), self._emitted)
+        self.layer = Http1Layer(options or Http1Options(), self.clock)
+        self.layer.accept(self.lower, Attributes("web", "HTTP", PEER, -1), self._emitted)
 
     def _emitted(self, leg: Leg, attributes: Attributes) -> None:
         self.legs.append(leg)

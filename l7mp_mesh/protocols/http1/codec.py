@@ -170,6 +170,13 @@ class ServerCodec(StreamCodec):
         self._reader.unlink()
         self._lower.close(reason)
 
+    def drain(self) -> None:
+        """Bear nothing more than the exchange of the moment, or the request that has begun to arrive."""
+        if self._message is not None:
+            self._message.make_last()
+        elif self._phase == HEAD and not self._reader.has_partial:
+            self.close(Reason.OK)
+
     def sweep(self, passed: float) -> None:
         """Called every `passed` seconds: nobody else watches a connection without an exchange."""
         if self._phase != HEAD:
@@ -195,7 +202,7 @@ class ServerCodec(StreamCodec):
     @property
     def is_last(self) -> bool:
         """True when an answer that begins now is the last one: the client has said FIN, or owes a body."""
-        return not self._surplus and (self._has_ended or self._phase == BODY)
+        return self._siblings.are_draining or (not self._surplus and (self._has_ended or self._phase == BODY))
 
     def _step(self) -> bool:
         try:

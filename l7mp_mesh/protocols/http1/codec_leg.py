@@ -20,11 +20,19 @@ if TYPE_CHECKING:
 class Connections:
     """The accepted connections of one layer: those that are open, and the numbers of their sessions."""
 
-    __slots__ = ("open", "serials")
+    __slots__ = ("are_draining", "open", "serials")
 
     def __init__(self) -> None:
         self.open: set[ServerCodec] = set()
         self.serials = count()
+        self.are_draining = False
+        """Every answer that begins is its connection's last."""
+
+    def drain(self) -> None:
+        """Close what is idle, and everything else with the answer it is waiting for."""
+        self.are_draining = True
+        for codec in tuple(self.open):
+            codec.drain()
 
 
 class RequestValve(Relay):

@@ -66,6 +66,10 @@ class ResponseSink(MessageSink):
         self.is_begun = False
         self.is_over = False
 
+    def make_last(self) -> None:
+        """Nothing follows on this connection, whether the client can still be told or not."""
+        self._keeps_alive = False
+
     def inform(self, head: Head) -> None:
         codec = self._codec
         # HTTP/1.0 knows no interim responses (RFC 9110 section 15.2).

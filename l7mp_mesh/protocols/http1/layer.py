@@ -45,6 +45,9 @@ class Http1Layer(Multiplexer):
         lower.start(codec)
         return Http1Carrier(codec)
 
+    def drain(self) -> None:
+        self._accepted.drain()
+
     def _sweep(self) -> None:
         for codec in tuple(self._accepted.open):
             codec.sweep(SWEEP)
