@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from l7mp_mesh.model.endpoints import Endpoint
 from l7mp_mesh.model.rules import RetryPolicy
@@ -26,13 +25,14 @@ async def connect(
     attributes: Attributes,
     retry: RetryPolicy,
     attempts: int,
-    on_retry: Callable[[], None] | None = None,
+    tried: list[Endpoint] | None = None,
 ) -> Lease:
     """A leg to the cluster of that name, trying `attempts` times with the pause of the policy in between.
 
-    A missing cluster is waited for in the same way: it may be about to be configured. Raises ConnectFailed.
+    A missing cluster is waited for in the same way: it may be about to be configured. `tried` holds the
+    endpoints that failed before, and those that fail here are added. Raises ConnectFailed.
     """
-    tried: list[Endpoint] = []
+    tried = [] if tried is None else tried
     for attempt in range(1, attempts + 1):
         try:
             return await require(cell).open(attributes, within=retry.timeout, avoid=tried)
@@ -42,8 +42,6 @@ async def connect(
                 tried.append(failed)
             if attempt == attempts or not error.reason.may_retry:
                 raise
-            if on_retry is not None:
-                on_retry()
             await asyncio.sleep(retry.timeout)
     raise ConnectFailed(Reason.CONNECT_FAILED, "no attempt is allowed")
 

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable
 
 from l7mp_mesh.io.tasks import spawn
+from l7mp_mesh.model.endpoints import Endpoint
 from l7mp_mesh.model.listener import ReplyStyle
 from l7mp_mesh.pipe.adapt import Refused
 from l7mp_mesh.pipe.head import ResponseHead
@@ -28,6 +29,7 @@ from l7mp_mesh.session.flow import LINGER, Broken
 from l7mp_mesh.session.hop import Hop
 from l7mp_mesh.session.middle import Middle, MiddleOwner
 from l7mp_mesh.session.path import failure, open_all
+from l7mp_mesh.session.patrol import EXCHANGE_IDLE, TUNNEL_IDLE
 from l7mp_mesh.session.plan import Plan
 from l7mp_mesh.session.session import Inventoried, Session, Stages, not_movable
 from l7mp_mesh.session.source import Source
@@ -52,6 +54,7 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         "_middle",
         "_task",
         "_terminal",
+        "_tried",
     )
 
     def __init__(
@@ -65,6 +68,7 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         self._cell: Cell[Upstream] | None = None
         self._task: asyncio.Task[None] | None = None
         self._attempts = 0
+        self._tried: list[Endpoint] | None = None
         self._is_started = False
         self._is_upgraded = False
         self._answer_ended = False
@@ -138,7 +142,7 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         assert self.plan is not None
         assert self._cell is not None
         try:
-            lease = await connect(self._cell, self.attributes, self.plan.retry, attempts)
+            lease = await connect(self._cell, self.attributes, self.plan.retry, attempts, self._tried)
         except ConnectFailed as error:
             self._task = None
             self.close(error.reason, failure(error, self.name))
@@ -181,6 +185,9 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         self.status_code = status
         self.first_byte = self._registry.clock.now() - self._started_at
         self._is_upgraded = is_upgrade
+        if is_upgrade and self.time_limit is not None:
+            # The limit is one for answers; this one is over when its tunnel is.
+            self._registry.lift_limit(self)
 
     def answer_ended(self) -> None:
         if self._is_upgraded and not self._terminal.has_ended:
@@ -202,6 +209,8 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
             self.close(reason, reason.text)
             return
         self._attempts += 1
+        if self._lease is not None:
+            self._tried = [*(self._tried or ()), self._lease.endpoint]
         self._drop_lease(reason)
         self._wait(1)
 
@@ -223,6 +232,7 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
 
     def _say(self, head: ResponseHead, body: bytes, into: Sink) -> None:
         self._drop_lease(Reason.OK)
+        self._stop_task()
         if not self._is_started:
             # The body that nobody wants is read and dropped, so that the client gets to see the answer.
             self._is_started = True
@@ -243,14 +253,18 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         if lease is not None:
             lease.give_back(reason)
 
+    def _stop_task(self) -> None:
+        """Whatever leg is being waited for is not needed any more."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
     def _finish(self, reason: Reason, detail: str) -> None:
         """Untie everything; what is still under way is given up."""
         if not self.is_live:
             return
         self.status = SessionStatus.FINALIZING
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        self._stop_task()
         self.received_bytes = self._terminal.bytes
         self.sent_bytes = self._answer.bytes
         stats = self.source.stats
@@ -275,6 +289,14 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
             self.answer_aborted(reason)
         elif self._middle is not None:
             self._middle.disconnect(endpoint, reason)
+
+    @property
+    def idle_limit(self) -> float:
+        return TUNNEL_IDLE if self._is_upgraded else EXCHANGE_IDLE
+
+    def progress(self) -> int:
+        up, down = self._terminal, self._answer
+        return up.bytes + down.bytes + up.has_ended + down.has_begun + self._attempts
 
     def stages(self) -> Stages:
         status = StageStatus.PENDING

@@ -14,6 +14,7 @@ from l7mp_mesh.ports.session import Inventory, RerouteFailed, SessionRecord
 from l7mp_mesh.session.deadlines import Deadlines, IdleWatch
 from l7mp_mesh.session.exchange import Exchange
 from l7mp_mesh.session.flow import Flow
+from l7mp_mesh.session.patrol import Patrol
 from l7mp_mesh.session.plan import Plan
 from l7mp_mesh.session.session import Session
 from l7mp_mesh.session.source import Source
@@ -35,6 +36,7 @@ class Registry(Inventory):
         self._tracked: deque[tuple[float, SessionRecord]] = deque(maxlen=TRACK_LIMIT)
         self._limits: Deadlines[Session] = Deadlines(_too_late)
         self._idle: IdleWatch[Session] = IdleWatch(_was_used, _idle)
+        self._patrol = Patrol(self._live, _idle)
         self._watchers: list[Callable[[SessionRecord], None]] = []
         self._timer: Handle | None = None
         self._on_empty: Callable[[], None] | None = None
@@ -88,6 +90,12 @@ class Registry(Inventory):
             record = session.record()
             for notify in list(self._watchers):
                 notify(record)
+
+    def lift_limit(self, session: Session) -> None:
+        """Let the session live as long as it wants."""
+        limit, session.time_limit = session.time_limit, None
+        if limit is not None:
+            self._limits.drop(session, limit)
 
     def ended(self, session: Session) -> None:
         """Take a session out of the live ones."""
@@ -157,6 +165,7 @@ class Registry(Inventory):
         now = self.clock.now()
         self._limits.round(now)
         self._idle.round(now)
+        self._patrol.round(now)
         self._forget()
         self._timer = self.clock.call_at(now + ROUND, self._round)
 

@@ -58,6 +58,9 @@ class Inventoried(Protocol):
     def changed(self, session: Session) -> None:
         """Tell those who watch."""
 
+    def lift_limit(self, session: Session) -> None:
+        """Let the session live as long as it wants."""
+
     def ended(self, session: Session) -> None:
         """Take the session out of the live ones."""
 
@@ -160,6 +163,15 @@ class Session(SessionView):
     def traverses(self, cluster: str) -> bool:
         """True when the session goes through that cluster."""
         return self.cluster_name == cluster
+
+    @property
+    def idle_limit(self) -> float:
+        """Seconds without progress after which the session is given up; 0 for sessions that others watch."""
+        return 0.0
+
+    def progress(self) -> int:
+        """Changes with whatever passes, in sessions with an idle limit."""
+        return 0
 
     def was_used(self) -> bool:
         """True if anything passed since this was last asked."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.loop import inside
-from support.upstream import ExchangeLeg, FakeUpstream, MessageLeg, World, settle
+from support.upstream import ENDPOINT, ExchangeLeg, FakeUpstream, MessageLeg, World, settle
 
 from l7mp_mesh.model.rules import RetryOn, RetryPolicy, Route, WeightedTarget
 from l7mp_mesh.pipe.head import ResponseHead
@@ -16,6 +16,7 @@ from l7mp_mesh.pipe.kind import Kind
 from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.ports.session import RerouteFailed, SessionStatus
 from l7mp_mesh.session.flow import LINGER
+from l7mp_mesh.session.patrol import EXCHANGE_IDLE, TUNNEL_IDLE, WALK
 from l7mp_mesh.session.terminal import REPLAY_LIMIT
 
 ALWAYS = RetryPolicy(RetryOn.ALWAYS, 2, 0.001)
@@ -273,3 +274,77 @@ async def test_a_connection_that_crashes_is_an_error_for_the_client() -> None:
     assert client.written.body == b"CONNECT_FAILED internal error: RuntimeError: broken"
     assert session is not None
     assert not session.is_live
+
+
+def test_an_exchange_in_which_nothing_passes_is_given_up() -> None:
+    world = World()
+    upstream = world.cluster("up", Kind.EXCHANGE, is_ready=True)
+    session, client = world.ask()
+    assert session is not None
+    world.clock.advance(EXCHANGE_IDLE - 1)
+    assert session.is_live
+    world.clock.advance(2 * WALK + 1)
+    assert session.reason is Reason.IDLE_TIMEOUT
+    assert client.written.body.startswith(b"IDLE_TIMEOUT")
+    assert upstream.leases[0].given_back is not None
+
+
+def test_an_exchange_lives_as_long_as_something_passes() -> None:
+    world = World()
+    upstream = world.cluster("up", Kind.EXCHANGE, is_ready=True)
+    session, client = world.ask()
+    assert session is not None
+    peer = leg_of(upstream)
+    peer.into.open(ResponseHead(200, Headers(), -1), peer.valve)
+    for _ in range(10):
+        world.clock.advance(EXCHANGE_IDLE - 1)
+        peer.into.data(b"x", 0)
+        world.clock.advance(EXCHANGE_IDLE - 1)
+        client.into.data(b"x", 0)
+    assert session.is_live
+    world.clock.advance(EXCHANGE_IDLE + 2 * WALK)
+    assert client.written.aborted is Reason.IDLE_TIMEOUT
+
+
+def test_a_tunnel_may_be_silent_for_as_long_as_a_connection_and_has_no_limit_in_all() -> None:
+    world = World(Route("r", TARGET, request_timeout=2.0))
+    upstream = world.cluster("up", Kind.EXCHANGE, is_ready=True)
+    session, _ = world.ask()
+    assert session is not None
+    peer = leg_of(upstream)
+    peer.into.open(ResponseHead(101, Headers(), -1, upgrade=b"x"), peer.valve)
+    world.clock.advance(TUNNEL_IDLE - 1)
+    assert session.is_live
+    world.clock.advance(2 * WALK + 1)
+    assert session.reason is Reason.IDLE_TIMEOUT
+
+
+@inside
+async def test_a_request_that_was_answered_meanwhile_connects_no_more() -> None:
+    world = World(Route("r", TARGET, request_timeout=2.0))
+    upstream = world.cluster("up", Kind.EXCHANGE)
+    upstream.may_open.clear()
+    session, client = world.ask()
+    await settle()
+    client.into.end(None)
+    world.clock.advance(2.2)
+    upstream.may_open.set()
+    await settle()
+    assert heads(client) == [503]
+    assert upstream.leases == []
+    assert session is not None
+    assert session.reason is Reason.UPSTREAM_TIMEOUT
+
+
+@inside
+async def test_an_endpoint_that_broke_off_is_avoided() -> None:
+    world = World(Route("r", TARGET, retry=ALWAYS))
+    upstream = world.cluster("up", Kind.EXCHANGE, is_ready=True)
+    _, client = world.ask()
+    leg_of(upstream).into.abort(Reason.UPSTREAM_RESET)
+    await settle()
+    assert upstream.avoided == [[ENDPOINT]]
+    client.into.end(None)
+    leg_of(upstream).into.abort(Reason.UPSTREAM_RESET)
+    await settle()
+    assert upstream.avoided[-1] == [ENDPOINT, ENDPOINT]

@@ -11,6 +11,9 @@ from l7mp_mesh.ports.attributes import Attributes, Peer
 from l7mp_mesh.ports.environment import Environment
 from l7mp_mesh.protocols.unix.options import UnixListenerOptions
 
+IDLE_TIMEOUT = 3600.0
+"""Seconds without a byte in either direction that end a session, as for TCP."""
+
 
 class UnixAcceptor(StreamAcceptor):
     """A listening UNIX socket; its file is removed when it stops."""
@@ -39,5 +42,6 @@ class UnixAcceptor(StreamAcceptor):
 
     def describe(self, driver: AcceptedDriver) -> Attributes:
         attributes = Attributes(self._listener, "UNIX", self._peer, self._serial)
+        attributes.idle_timeout = IDLE_TIMEOUT
         self._serial += 1
         return attributes

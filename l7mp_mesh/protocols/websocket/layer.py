@@ -25,6 +25,9 @@ from l7mp_mesh.protocols.websocket.codec_handshake import (
 )
 from l7mp_mesh.routing.request import request_from, rewritten_head
 
+IDLE_TIMEOUT = 3600.0
+"""Seconds without a message in either direction that end a session, as for TCP."""
+
 
 class WebSocketLayer(Layer):
     """WebSocket over HTTP; `max_message` is the longest message accepted, in bytes."""
@@ -41,6 +44,7 @@ class WebSocketLayer(Layer):
             refuse(lower, refusal)
             return
         attributes.prefix = "WS"
+        attributes.idle_timeout = IDLE_TIMEOUT
         emit(WebSocketLeg(lower, self._clock, self._max_message, handshake), attributes)
 
     async def connect(self, lower: Leg, attributes: Attributes) -> Leg:

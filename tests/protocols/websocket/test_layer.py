@@ -16,7 +16,7 @@ from l7mp_mesh.ports.attributes import Attributes, Peer
 from l7mp_mesh.ports.layer import ConnectFailed
 from l7mp_mesh.ports.leg import Leg
 from l7mp_mesh.protocols.websocket.codec_handshake import accept_key
-from l7mp_mesh.protocols.websocket.layer import WebSocketLayer, upgrade_request
+from l7mp_mesh.protocols.websocket.layer import IDLE_TIMEOUT, WebSocketLayer, upgrade_request
 
 PEER = Peer("TCP", "10.0.0.1", 4000, "10.0.0.2", 80)
 GOOD = [(b"sec-websocket-version", b"13"), (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ==")]
@@ -43,6 +43,7 @@ def accept(head: RequestHead) -> tuple[PlayedLeg, list[tuple[Leg, Attributes]]]:
 def test_an_upgrade_request_becomes_a_message_leg_with_its_metadata() -> None:
     lower, ((leg, attributes),) = accept(request(GOOD))
     assert leg.kind is Kind.MESSAGE
+    assert attributes.idle_timeout == IDLE_TIMEOUT
     assert attributes.name == "WS:10.0.0.1:4000-10.0.0.2:80-3"
     assert attributes.tree["HTTP"]["url"]["path"] == "/p?x=1"
     assert lower.written.log == []
