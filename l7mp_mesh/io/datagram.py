@@ -33,6 +33,7 @@ class DatagramDriver(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._is_wide = False
         self._is_full = False
+        self._closed = asyncio.Event()
         self.dropped = 0
         """Datagrams that were not sent because the socket's queue was full."""
 
@@ -56,6 +57,7 @@ class DatagramDriver(asyncio.DatagramProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._closed.set()
 
     def pause_writing(self) -> None:
         self._is_full = True
@@ -101,10 +103,14 @@ class DatagramDriver(asyncio.DatagramProtocol):
         return (host[len(_MAPPED) :] if host.startswith(_MAPPED) and "." in host else host, int(name[1]))
 
     def close(self) -> None:
-        """Close the socket; what was queued is still sent."""
+        """Close the socket, in one of the next turns of the loop; what was queued is still sent."""
         self._receiver = None
         if self._transport is not None:
             self._transport.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until the closed socket has released its address."""
+        await self._closed.wait()
 
 
 async def open_bound(sock: socket.socket, receiver: DatagramReceiver) -> DatagramDriver:

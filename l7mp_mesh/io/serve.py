@@ -75,7 +75,7 @@ class StreamAcceptor(Acceptor):
             self._server.close()
         elif self._sock is not None:
             self._sock.close()
-        self._sock = None
+        self._server = self._sock = None
 
     def _accepted(self, driver: AcceptedDriver) -> None:
         if self._accept is None:

@@ -35,6 +35,32 @@ async def _report(name: str, work: Coroutine[Any, Any, None], crashed: Callable[
     try:
         await work
     except Exception as error:
-        log.exception("task crashed", extra={"task": name})
+        detail = _crashed(name, error)
         if crashed is not None:
-            crashed(f"internal error: {type(error).__name__}: {error}")
+            crashed(detail)
+
+
+async def survive(name: str, work: Coroutine[Any, Any, None]) -> str:
+    """Await `work`: "" when it ended well, otherwise what was raised, which is logged with its traceback.
+
+    For work that somebody else's input decides about, and that must not take its caller along.
+    """
+    try:
+        await work
+    except Exception as error:
+        return _crashed(name, error)
+    return ""
+
+
+def contain(name: str, do: Callable[[], None]) -> str:
+    """`survive` for what happens at once."""
+    try:
+        do()
+    except Exception as error:
+        return _crashed(name, error)
+    return ""
+
+
+def _crashed(name: str, error: Exception) -> str:
+    log.error("task crashed", exc_info=error, extra={"task": name})
+    return f"internal error: {type(error).__name__}: {error}"

@@ -44,7 +44,10 @@ class Acceptor(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Release the address: no new legs; those that exist live on."""
+        """Release the address: no new legs; those that exist live on. Idempotent.
+
+        `bind` and `serve` may follow, and take the same address, a port that the system chose included.
+        """
 
     @property
     @abstractmethod

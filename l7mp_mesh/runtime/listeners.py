@@ -18,41 +18,53 @@ from l7mp_mesh.session.source import Source
 class ListenerRun:
     """One listener: its acceptor, the layers above it, and what its sessions have in common.
 
-    `source` may be exchanged while it runs: new sessions get the new one.
+    `listener` is the configuration in force; `source` is there from `serve` on.
     """
+
+    source: Source
 
     def __init__(
         self,
-        source: Source,
+        listener: Listener,
         protocols: Mapping[str, Protocol],
         environment: Environment,
         begin: Callable[[Leg, Attributes, Source], None],
     ) -> None:
-        self.source = source
+        self.listener = listener
         self._begin = begin
-        use = source.listener.protocol
+        use = listener.protocol
         row = protocols.get(use.name)
         if row is None or row.listener is None:
             raise ConfigError("spec.protocol", f'"{use.name}" is no protocol of listeners')
         role = row.listener
-        self.acceptor: Acceptor = role.acceptor(use.options, source.listener.name, environment)
+        self.acceptor: Acceptor = role.acceptor(use.options, listener.name, environment)
         accept: Accept = self._accepted
         self._layers = role.layers(use.options, environment)
         for layer in reversed(self._layers):
             accept = partial(_through, layer.accept, accept)
         self._accept = accept
 
-    @property
-    def listener(self) -> Listener:
-        """The configuration in force."""
-        return self.source.listener
-
     async def bind(self) -> None:
         """Take the address. Raises BindFailed."""
         await self.acceptor.bind()
 
-    async def serve(self) -> None:
-        """Begin to emit sessions."""
+    async def serve(self, source: Source) -> None:
+        """Begin to emit sessions of `source`."""
+        self.adopt(source)
+        await self.acceptor.serve(self._accept)
+
+    def adopt(self, source: Source) -> None:
+        """New sessions are of `source` from now on."""
+        self.source = source
+        self.listener = source.listener
+
+    def release(self) -> None:
+        """Let go of the address; everything accepted lives on, and `regain` may follow."""
+        self.acceptor.stop()
+
+    async def regain(self) -> None:
+        """Serve at the released address again. Raises BindFailed."""
+        await self.acceptor.bind()
         await self.acceptor.serve(self._accept)
 
     def stop(self) -> None:
@@ -60,6 +72,12 @@ class ListenerRun:
         self.acceptor.stop()
         for layer in self._layers:
             layer.drain()
+
+    def shares_address(self, other: ListenerRun) -> bool:
+        """True when both want the same port (or path), whatever their protocols."""
+        if self.acceptor.port:
+            return self.acceptor.port == other.acceptor.port
+        return self.acceptor.address == other.acceptor.address
 
     def _accepted(self, leg: Leg, attributes: Attributes) -> None:
         self._begin(leg, attributes, self.source)

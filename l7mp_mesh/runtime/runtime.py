@@ -11,8 +11,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
-from l7mp_mesh.io.tasks import spawn
+from l7mp_mesh.io.tasks import contain, spawn, survive
 from l7mp_mesh.model.cluster import Cluster as ClusterModel
 from l7mp_mesh.model.endpoints import EndpointSet
 from l7mp_mesh.model.errors import ConfigError
@@ -28,13 +29,13 @@ from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.ports.clock import Handle
 from l7mp_mesh.ports.config import Rejection
 from l7mp_mesh.ports.environment import Environment
-from l7mp_mesh.ports.layer import BindFailed
 from l7mp_mesh.ports.session import SessionView
 from l7mp_mesh.ports.upstream import Upstream
 from l7mp_mesh.protocols.base import Protocol
 from l7mp_mesh.runtime import compile as make
 from l7mp_mesh.runtime.listeners import ListenerRun
 from l7mp_mesh.runtime.names import Names
+from l7mp_mesh.runtime.rebinding import Rebinding
 from l7mp_mesh.runtime.reconcile import affected, move
 from l7mp_mesh.runtime.statistics import of_clusters, of_listeners
 from l7mp_mesh.session.plan import Plan, StageMaker
@@ -125,20 +126,21 @@ class Runtime:
         there are any and `atomic` is set, nothing was changed.
         """
         touched = list(dict.fromkeys(keys))
-        bound, rejections = await self._bind(new, touched)
-        rejections += self._check(new, touched)
-        if rejections and atomic:
-            for run in bound.values():
-                run.stop()
-            return tuple(rejections)
+        change = self._rebinding(new, touched)
+        for key in touched:
+            value = new.objects.get(key)
+            if isinstance(value, Listener) and not self._keeps_socket(value):
+                await change.bind(value)
+        unloadable = self._check(new, touched)
+        if atomic and (unloadable or change.rejections):
+            await change.undo()
+            return (*change.rejections, *unloadable)
+        await change.settle()
+        rejections = [*change.rejections, *unloadable]
         refused = {rejection.key for rejection in rejections}
-        changed = self._define(new, [key for key in touched if key not in refused])
-        for name, run in bound.items():
-            old = self._listeners.get(name)
-            self._listeners[name] = run
-            await run.serve()
-            if old is not None:
-                old.stop()
+        changed = self._define(new, [key for key in touched if key not in refused], rejections)
+        for run in change.bound.values():
+            await self._serve(run, rejections)
         self._remove(new, touched)
         self._reroute(changed)
         return tuple(rejections)
@@ -173,45 +175,40 @@ class Runtime:
             case _:
                 return {}
 
-    async def _bind(self, new: Snapshot, keys: list[Key]) -> tuple[dict[str, ListenerRun], list[Rejection]]:
-        bound: dict[str, ListenerRun] = {}
-        rejections: list[Rejection] = []
+    def _rebinding(self, new: Snapshot, keys: list[Key]) -> Rebinding:
+        leaving = set()
         for key in keys:
             value = new.objects.get(key)
-            if not isinstance(value, Listener):
-                continue
-            running = self._listeners.get(key.name)
-            if running is not None and running.listener.protocol == value.protocol:
-                continue
-            try:
-                bound[key.name] = await self._bind_one(value, running)
-            except BindFailed as error:
-                rejections.append(Rejection(key, "spec", error.detail))
-            except ConfigError as error:
-                rejections.append(Rejection(key, error.path, error.why))
-        return bound, rejections
+            moves = not (isinstance(value, Listener) and self._keeps_socket(value))
+            if key.kind is Kind.LISTENER and key.name in self._listeners and moves:
+                leaving.add(key.name)
+        return Rebinding(self._listeners, leaving, self._new_run)
 
-    async def _bind_one(self, value: Listener, running: ListenerRun | None) -> ListenerRun:
-        run = self._new_run(value)
-        try:
-            await run.bind()
-        except BindFailed:
-            if running is None or not _share_address(run, running):
-                raise
-            # The address is the old listener's own: it makes room, and comes back if that did not help.
-            running.stop()
-            try:
-                await run.bind()
-            except BindFailed:
-                again = self._new_run(running.listener)
-                await again.bind()
-                await again.serve()
-                self._listeners[value.name] = again
-                raise
-        return run
+    def _keeps_socket(self, value: Listener) -> bool:
+        """True for a running listener whose address and protocol do not change."""
+        run = self._listeners.get(value.name)
+        return run is not None and run.listener.protocol == value.protocol
+
+    async def _serve(self, run: ListenerRun, rejections: list[Rejection]) -> None:
+        value = run.listener
+        old = self._listeners.get(value.name)
+        crash = await survive(f"serve {value.name}", run.serve(self._source(value)))
+        if crash:
+            run.stop()
+            rejections.append(Rejection(Key(Kind.LISTENER, value.name), "", crash))
+            return
+        self._listeners[value.name] = run
+        if old is not None:
+            old.stop()
+            self._forget_protocol(old.listener.protocol, value.protocol, listenerName=value.name)
 
     def _new_run(self, value: Listener) -> ListenerRun:
-        return ListenerRun(self._source(value), self._protocols, self.environment, self.registry.begin)
+        return ListenerRun(value, self._protocols, self.environment, self.registry.begin)
+
+    def _forget_protocol(self, old: ProtocolUse, new: ProtocolUse, **labels: str) -> None:
+        """Series carry the protocol: those of the one that an object had before end."""
+        if old.name != new.name:
+            self.stats.forget(**labels, protocol=old.name)
 
     def _check(self, new: Snapshot, keys: list[Key]) -> list[Rejection]:
         """Transforms whose code does not load."""
@@ -225,16 +222,19 @@ class Runtime:
                     rejections.append(Rejection(key, error.path, error.why))
         return rejections
 
-    def _define(self, new: Snapshot, keys: list[Key]) -> set[str]:
+    def _define(self, new: Snapshot, keys: list[Key], rejections: list[Rejection]) -> set[str]:
         """Upserts, what is referred to before what refers; returns the names of changed routes."""
         changed: set[str] = set()
         for kind in _ORDER:
             for key in keys:
                 value = new.objects.get(key)
-                if key.kind is kind and value is not None:
-                    self._define_one(new, value)
-                    if kind is Kind.ROUTE:
-                        changed.add(key.name)
+                if key.kind is not kind or value is None:
+                    continue
+                crash = contain(f"define {key.name}", partial(self._define_one, new, value))
+                if crash:
+                    rejections.append(Rejection(key, "", crash))
+                elif kind is Kind.ROUTE:
+                    changed.add(key.name)
         return changed
 
     def _define_one(self, new: Snapshot, value: Object) -> None:
@@ -253,9 +253,8 @@ class Runtime:
             case RuleList():
                 names.tables.define(value.name, make.make_table(value, names))
             case Listener():
-                run = self._listeners.get(value.name)
-                if run is not None and run.listener.protocol == value.protocol:
-                    run.source = self._source(value)
+                if self._keeps_socket(value):
+                    self._listeners[value.name].adopt(self._source(value))
             case _:
                 return
 
@@ -272,6 +271,7 @@ class Runtime:
         self._names.clusters.define(value.name, cluster)
         if known is not None and known[1] is not cluster:
             known[1].close()
+            self._forget_protocol(known[0].protocol, value.protocol, clusterName=value.name)
 
     def _balance(self, endpoints: EndpointSet) -> None:
         for value, cluster in self._clusters.values():
@@ -350,10 +350,3 @@ class Runtime:
             cluster.sweep(POOL_ROUNDS)
         clock = self.environment.clock
         self._pool_timer = clock.call_at(clock.now() + POOL_ROUND, self._pool_round)
-
-
-def _share_address(one: ListenerRun, other: ListenerRun) -> bool:
-    """True when both want the same port (or path), whatever their protocols."""
-    if one.acceptor.port:
-        return one.acceptor.port == other.acceptor.port
-    return one.acceptor.address == other.acceptor.address

@@ -59,17 +59,18 @@ class Bench:
         self._environment = Environment(LoopClock(), {})
         self._accepted: asyncio.Queue[Leg] = asyncio.Queue()
         use = ProtocolUse(protocol, down)
-        source = Source(
-            Listener("bench", use, "none"),
+        listener = Listener("bench", use, "none")
+        self._source = Source(
+            listener,
             Cell("none"),
             SourceStats(Counter(), Counter(), Gauge(), Counter(), Counter(), Histogram()),
             reply_for,
         )
-        self._run = ListenerRun(source, PROTOCOLS, self._environment, self._take)
+        self._run = ListenerRun(listener, PROTOCOLS, self._environment, self._take)
 
     async def start(self) -> None:
         await self._run.bind()
-        await self._run.serve()
+        await self._run.serve(self._source)
 
     def stop(self) -> None:
         self._run.stop()

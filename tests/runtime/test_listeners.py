@@ -7,16 +7,13 @@ from support.clock import FakeClock
 from l7mp_mesh.model.listener import Listener
 from l7mp_mesh.model.options import NoOptions
 from l7mp_mesh.model.protocol import ProtocolUse
-from l7mp_mesh.observe.stats import Counter, Gauge, Histogram
 from l7mp_mesh.ports.attributes import Attributes
 from l7mp_mesh.ports.environment import Environment
 from l7mp_mesh.ports.layer import Accept, Acceptor, Layer
 from l7mp_mesh.ports.leg import Kind, Leg
 from l7mp_mesh.protocols.base import ListenerRole, Protocol
-from l7mp_mesh.protocols.http.rescue import reply_for
-from l7mp_mesh.routing.table import Cell
 from l7mp_mesh.runtime.listeners import ListenerRun
-from l7mp_mesh.session.source import Source, SourceStats
+from l7mp_mesh.session.source import Source
 
 
 class Noting(Acceptor, Layer):
@@ -57,9 +54,7 @@ def test_a_listener_that_stops_drains_its_layers_after_it_has_released_its_addre
     layer = Noting(log)
     role = ListenerRole(NoOptions, lambda *_: layer, lambda *_: (layer,))
     table = {"P": Protocol("P", Kind.STREAM, listener=role)}
-    stats = SourceStats(Counter(), Counter(), Gauge(), Counter(), Counter(), Histogram())
     listener = Listener("l", ProtocolUse("P", NoOptions()), rules="r")
-    source = Source(listener, Cell("r", None), stats, reply_for)
-    run = ListenerRun(source, table, Environment(FakeClock(), {}), nothing)
+    run = ListenerRun(listener, table, Environment(FakeClock(), {}), nothing)
     run.stop()
     assert log == ["stop", "drain"]

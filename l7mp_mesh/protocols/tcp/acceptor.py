@@ -32,7 +32,7 @@ class TcpAcceptor(StreamAcceptor):
 
     def open(self) -> bind.BoundSocket:
         options = self._options
-        sock = bind.tcp_socket(options.address, options.port, options.backlog)
+        sock = bind.tcp_socket(options.address, self._port, options.backlog)
         self._port = sock.getsockname()[1]
         return sock
 

@@ -22,6 +22,7 @@ class UdpAcceptor(Acceptor, Claim):
         self._port: UdpPort | None = None
         self._accept: Accept | None = None
         self._serial = 0
+        self._number = options.port
         connect = options.connect
         self.specificity = (connect.address is not None) + (connect.port is not None)
 
@@ -31,11 +32,11 @@ class UdpAcceptor(Acceptor, Claim):
 
     @property
     def port(self) -> int:
-        return self._options.port if self._port is None else self._port.local[1]
+        return self._number
 
     async def bind(self) -> None:
-        key = (self._options.address, self._options.port)
-        self._port = await self._ports.claim(key, self, self._clock)
+        self._port = await self._ports.claim((self._options.address, self._number), self, self._clock)
+        self._number = self._port.local[1]
 
     async def serve(self, accept: Accept) -> None:
         assert self._port is not None, "bind first"

@@ -6,13 +6,19 @@ gets a new peer, then the oldest.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from abc import ABC, abstractmethod
+from typing import Final
 
 from l7mp_mesh.io import bind
 from l7mp_mesh.io.datagram import Address, DatagramDriver, DatagramReceiver, open_bound
 from l7mp_mesh.pipe.reason import Reason
 from l7mp_mesh.ports.clock import Clock
 from l7mp_mesh.protocols.udp.leg import DatagramLeg
+
+RELEASE: Final = 1.0
+"""Seconds for closed sockets to send what they have."""
 
 
 class Claim(ABC):
@@ -98,9 +104,9 @@ class UdpPort(DatagramReceiver):
 
     def _close_when_unused(self) -> None:
         if not self._claims and not self._flows and self._driver is not None:
-            self._driver.close()
-            self._driver = None
-            self._ports.forget(self)
+            driver, self._driver = self._driver, None
+            driver.close()
+            self._ports.forget(self, driver)
 
 
 class UdpPorts:
@@ -108,11 +114,13 @@ class UdpPorts:
 
     def __init__(self) -> None:
         self._ports: dict[Address, UdpPort] = {}
+        self._closing: list[DatagramDriver] = []
 
     async def claim(self, key: Address, claim: Claim, clock: Clock) -> UdpPort:
         """The port bound to `key` (a new one for port 0), with `claim` added. Raises BindFailed."""
         port = self._ports.get(key)
         if port is None:
+            await self._closed()
             port = UdpPort(self, key, clock)
             await port.open()
             if key[1]:
@@ -120,10 +128,20 @@ class UdpPorts:
         port.add(claim)
         return port
 
-    def forget(self, port: UdpPort) -> None:
-        """A port was closed."""
+    def forget(self, port: UdpPort, driver: DatagramDriver) -> None:
+        """A port was closed; `driver` releases its address in a moment."""
+        self._closing.append(driver)
         if self._ports.get(port.key) is port:
             del self._ports[port.key]
+
+    async def _closed(self) -> None:
+        """Wait until the sockets that were closed have released their addresses."""
+        closing, self._closing = self._closing, []
+        with contextlib.suppress(TimeoutError):
+            # One that still can not send what it has keeps its address: that is for whoever binds to say.
+            async with asyncio.timeout(RELEASE):
+                for driver in closing:
+                    await driver.wait_closed()
 
 
 class UdpFlow(DatagramLeg):
