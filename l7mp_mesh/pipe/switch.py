@@ -3,8 +3,8 @@
     source ─▶ Switch ─▶ old chain ─▶ old Lane ─┐
                  └────▶ new chain ─▶ new Lane ─┴▶ Outlet.next (meters, the source's sink)
 
-A lane is FLOWING, HELD (keeps its output until the old lane has drained), DRAINING (old: its end is
-swallowed) or CUT (drops everything). Only this file changes a lane's state.
+A lane is FLOWING, HELD (keeps its output until the lanes before it have drained), DRAINING (old: its owner
+does not pass on its end) or CUT (drops everything). Only this file changes a lane's state.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class LaneOwner(ABC):
 class Lane(Stage):
     """The way back of one upstream leg; retired when the leg is replaced."""
 
-    __slots__ = ("_ended", "_last", "_outlet", "_owner", "_queue", "_valve", "state")
+    __slots__ = ("_ended", "_is_old", "_last", "_outlet", "_owner", "_queue", "_valve", "state")
 
     def __init__(self, outlet: Outlet, owner: LaneOwner, *, held: bool = False) -> None:
         super().__init__()
@@ -194,6 +194,7 @@ class Lane(Stage):
         self._valve: Valve = OPEN_VALVE
         self._queue: BoundedQueue | None = None
         self._ended = False
+        self._is_old = False
         self._last: Last | None = None
         self.state = LaneState.HELD if held else LaneState.FLOWING
         if held:
@@ -227,10 +228,10 @@ class Lane(Stage):
             owner.lane_aborted(self, reason)
 
     def flow(self) -> None:
-        """The old lane has drained: pass on what was held, then everything else."""
+        """The lanes before this one have drained: pass on what was held, then everything else."""
         if self.state is not LaneState.HELD:
             return
-        self.state = LaneState.FLOWING
+        self.state = LaneState.DRAINING if self._is_old else LaneState.FLOWING
         queue, self._queue = self._queue, None
         self.next = self._outlet.next
         while queue:
@@ -241,14 +242,15 @@ class Lane(Stage):
             self._finish(self._last)
 
     def drain(self) -> None:
-        """Become the old lane: pass on what is in flight, swallow the end."""
-        if self.state is LaneState.HELD:
-            self.flow()
+        """Become an old lane: pass on what is in flight, as soon as the lanes before this one have."""
+        self._is_old = True
         if self.state is LaneState.FLOWING:
             self.state = LaneState.DRAINING
 
     def cut(self) -> None:
         """Drop everything from now on and forget the neighbours."""
+        if self.state is LaneState.HELD:
+            self._valve.resume()
         self.state = LaneState.CUT
         self.next = DISCARD
         self._queue = None

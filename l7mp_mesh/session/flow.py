@@ -195,8 +195,10 @@ class Flow(Session, PathOwner, LaneOwner):
                 lane.cut()
                 path.close(Reason.OK)
                 break
-        if not self._retired and self._lane is not None:
-            self._lane.flow()
+        # One after the other: answers of three upstreams must not mix either.
+        following = self._retired[0][0] if self._retired else self._lane
+        if following is not None:
+            following.flow()
 
     def close(self, reason: Reason, detail: str = "") -> None:
         if not self.is_live:

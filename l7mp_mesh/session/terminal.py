@@ -26,6 +26,9 @@ from l7mp_mesh.routing.request import request_from, rewritten_head
 REPLAY_LIMIT = 64 * 1024
 """Bytes of a request body kept so that it can be sent again; a longer request is not retried."""
 
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"TRACE"))
+"""Methods of requests that do no more when they come twice (RFC 9110 section 9.2.2)."""
+
 
 class TerminalOwner(ABC):
     """The exchange, as its two ends see it."""
@@ -95,12 +98,21 @@ class Terminal(Sink):
     @property
     def can_repeat(self) -> bool:
         """True while everything that was said can be said again."""
-        return self._replay is not None and self._replay.is_complete
+        if self._replay is None:
+            return not self.chunks and self._sink is not DISCARD
+        return self._replay.is_complete
+
+    @property
+    def is_idempotent(self) -> bool:
+        """True when the request may reach the upstream twice (RFC 9110 section 9.2.2)."""
+        return self._head is not None and self._head.method in IDEMPOTENT
 
     def remember(self) -> None:
         """Keep the request, because it may have to be repeated or must wait for its upstream."""
         if self._replay is None:
             self._replay = ReplayBuffer(REPLAY_LIMIT)
+            if self.has_ended:
+                self._replay.end(None)
 
     def hold(self) -> None:
         """Pause the source until a leg is attached; what still arrives is kept."""
@@ -170,12 +182,17 @@ class Terminal(Sink):
     def data(self, chunk: bytes, flags: int) -> None:
         self.bytes += len(chunk)
         self.chunks += 1
+        if self.chunks == 1 and self.is_idempotent:
+            # Its connection may turn out to be stale.
+            self.remember()
         if self._replay is not None:
             self._replay.data(chunk, flags, is_owed=self._sink is None)
         if self._sink is not None:
             self._sink.data(chunk, flags)
 
     def end(self, last: Last | None) -> None:
+        if last is not None and self._replay is None:
+            self.remember()
         self.has_ended = True
         if self._replay is not None:
             self._replay.end(last)

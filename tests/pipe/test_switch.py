@@ -246,3 +246,27 @@ def test_reroutes_back_and_forth_lose_and_repeat_nothing() -> None:
     assert [item for each in targets for item in each.log if item != ("open",)] == [
         b"%d" % serial for serial in range(51)
     ]
+
+
+def test_a_held_lane_that_becomes_old_still_waits_for_its_turn() -> None:
+    out, owner = Recorder(), Owner()
+    outlet = Outlet(out)
+    first, _ = lanes(outlet, owner)
+    first.drain()
+    second, valve = lanes(outlet, owner, held=True)
+    second.data(b"2", 0)
+    second.drain()
+    first.data(b"1", 0)
+    assert out.body == b"1"
+    second.flow()
+    assert second.state is LaneState.DRAINING
+    assert (out.body, valve.held) == (b"12", 0)
+
+
+def test_a_lane_that_is_cut_while_it_is_held_gives_back_its_pause() -> None:
+    outlet = Outlet(Recorder())
+    lane, valve = lanes(outlet, Owner(), held=True)
+    outlet.pause()
+    assert valve.held == 2
+    lane.cut()
+    assert valve.held == 0

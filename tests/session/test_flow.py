@@ -427,3 +427,38 @@ async def test_an_end_that_came_during_a_reconnection_is_kept_back_for_a_while_o
     world.clock.advance(LINGER + 0.01)
     assert messages_of(upstream).written.is_ended
     assert session.is_live
+
+
+@inside
+async def test_answers_of_three_upstreams_come_in_the_order_of_the_moves() -> None:
+    world = World()
+    session, client, first = await piped(world)
+    second, third = world.cluster("2", Kind.STREAM), world.cluster("3", Kind.STREAM)
+    await session.reroute(lambda: world.plan(to("2")))
+    stream_of(second).feed(b"2")
+    await session.reroute(lambda: world.plan(to("3")))
+    stream_of(third).feed(b"3")
+    stream_of(second).finish()
+    assert client.written.body == b""
+    stream_of(first).feed(b"1")
+    stream_of(first).finish()
+    assert client.written.body == b"123"
+    assert session.is_live
+
+
+@inside
+async def test_upstreams_that_do_not_end_are_waited_for_one_after_the_other() -> None:
+    world = World()
+    session, client, first = await piped(world)
+    second, third = world.cluster("2", Kind.STREAM), world.cluster("3", Kind.STREAM)
+    await session.reroute(lambda: world.plan(to("2")))
+    stream_of(second).feed(b"2")
+    world.clock.advance(STREAM_DRAIN / 2)
+    await session.reroute(lambda: world.plan(to("3")))
+    stream_of(third).feed(b"3")
+    stream_of(first).feed(b"1")
+    assert client.written.body == b"1"
+    world.clock.advance(STREAM_DRAIN / 2 + 0.01)
+    assert client.written.body == b"12"
+    world.clock.advance(STREAM_DRAIN / 2)
+    assert client.written.body == b"123"
