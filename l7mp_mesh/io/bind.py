@@ -19,7 +19,13 @@ def _family(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def _detail(where: str, error: OSError) -> str:
+_FAULTS = (OSError, ValueError, TypeError)
+"""What binding raises; the last two for names and paths that no system call would take (a NUL, say)."""
+
+
+def _detail(where: str, error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return f"cannot bind {where!r}: {error}"
     code = errno.errorcode.get(error.errno or 0, "error")
     return f"cannot bind {where}: {error.strerror or error} ({code})"
 
@@ -36,7 +42,7 @@ def tcp_socket(address: str, port: int, backlog: int) -> socket.socket:
     """
     try:
         return _tcp_socket(address, port, backlog)
-    except OSError as error:
+    except _FAULTS as error:
         raise BindFailed(_detail(show(address or "*", port), error)) from error
 
 
@@ -51,7 +57,7 @@ def _tcp_socket(address: str, port: int, backlog: int) -> socket.socket:
         sock.bind((address or ("::" if dual else "0.0.0.0"), port))
         sock.listen(backlog)
         sock.settimeout(0)
-    except OSError:
+    except _FAULTS:
         sock.close()
         raise
     return sock
@@ -62,6 +68,13 @@ def udp_socket(address: str, port: int) -> socket.socket:
 
     Raises BindFailed.
     """
+    try:
+        return _udp_socket(address, port)
+    except _FAULTS as error:
+        raise BindFailed(_detail(show(address or "*", port), error)) from error
+
+
+def _udp_socket(address: str, port: int) -> socket.socket:
     dual = not address and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual else _family(address)
     sock = socket.socket(family, socket.SOCK_DGRAM)
@@ -72,9 +85,9 @@ def udp_socket(address: str, port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         sock.bind((address or ("::" if dual else "0.0.0.0"), port))
         sock.settimeout(0)
-    except OSError as error:
+    except _FAULTS:
         sock.close()
-        raise BindFailed(_detail(show(address or "*", port), error)) from error
+        raise
     return sock
 
 
@@ -83,15 +96,22 @@ def unix_socket(path: str, backlog: int) -> socket.socket:
 
     Raises BindFailed.
     """
+    try:
+        return _unix_socket(path, backlog)
+    except _FAULTS as error:
+        raise BindFailed(_detail(path, error)) from error
+
+
+def _unix_socket(path: str, backlog: int) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _remove_stale(path)
         sock.bind(path)
         sock.listen(backlog)
         sock.settimeout(0)
-    except OSError as error:
+    except _FAULTS:
         sock.close()
-        raise BindFailed(_detail(path, error)) from error
+        raise
     return sock
 
 
@@ -102,7 +122,8 @@ def _remove_stale(path: str) -> None:
             return
     except FileNotFoundError:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+    # Datagrams: the kernel tells a file without a socket from one of another type, and nobody is disturbed.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         probe.settimeout(0)
         try:
             probe.connect(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +97,28 @@ async def test_a_port_of_a_running_listener_that_stays_is_refused() -> None:
 
 
 ECHO = {"clusters": [{"name": "e", "spec": {"protocol": "Echo"}}]}
+
+
+@inside
+async def test_a_unix_listener_is_replaced_without_a_session_of_its_own() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+
+        def unix(name: str, **spec: Any) -> dict[str, Any]:
+            spec = {"protocol": "UNIX", "filename": f"{folder}/s", **spec}
+            return {**listener(name, 0), "spec": spec}
+
+        async with dataplane({**config(unix("in"), cluster="e"), **ECHO}) as made:
+            outcome = await made.put({"listeners": [unix("in", backlog=3)]})
+            assert outcome.applied, outcome.rejections
+            await asyncio.sleep(0)
+            counters = made.runtime.statistics(Kind.LISTENER)["in"]
+            assert isinstance(counters, dict)
+            assert (counters["sessions"], counters["active"]) == (0, 0)
+            reader, writer = await asyncio.open_unix_connection(f"{folder}/s")
+            writer.write(b"x")
+            assert await asyncio.wait_for(reader.readexactly(1), 5) == b"x"
+            writer.close()
+            await writer.wait_closed()
 
 
 async def comes_back(port: int) -> bool:

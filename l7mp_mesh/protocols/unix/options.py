@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from l7mp_mesh.model.errors import ConfigError
 from l7mp_mesh.model.options import option
 
 
@@ -13,6 +14,10 @@ class UnixListenerOptions:
 
     filename: str = field(metadata=option("path", doc="Socket file; a stale one is replaced."))
     backlog: int = field(default=1024, metadata=option(doc="Length of the accept queue (listen(2))."))
+
+    def __post_init__(self) -> None:
+        if "\0" in self.filename:
+            raise ConfigError("filename", f"expected a path, got {self.filename!r}, which has a NUL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
