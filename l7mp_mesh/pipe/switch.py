@@ -47,6 +47,16 @@ class Switch(Sink):
         return self._ended
 
     @property
+    def is_open(self) -> bool:
+        """True once the source has begun."""
+        return self._head is not None
+
+    @property
+    def is_holding(self) -> bool:
+        """True while something waits here for a target."""
+        return len(self._queue) > 0
+
+    @property
     def dropped(self) -> int:
         """Messages lost because nobody took them in time."""
         return self._queue.dropped

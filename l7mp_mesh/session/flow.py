@@ -45,6 +45,7 @@ class Flow(Session, PathOwner, LaneOwner):
 
     __slots__ = (
         "_down_ended",
+        "_dropped",
         "_entry",
         "_exit",
         "_final",
@@ -79,6 +80,7 @@ class Flow(Session, PathOwner, LaneOwner):
         self._moving = asyncio.Lock()
         self._up_ended = False
         self._down_ended = False
+        self._dropped = 0
 
     @property
     def broken(self) -> Sink:
@@ -178,7 +180,7 @@ class Flow(Session, PathOwner, LaneOwner):
         path.attach(lane)
         old_first = self._entry.retarget(path.first)
         old_lane.drain()
-        old_path.retire(path.first)
+        old_path.retire(path)
         if is_stream and old_first is not None:
             # The old upstream learns that nothing more comes: its answer ends, and the new one may follow.
             old_first.end(None)
@@ -193,7 +195,7 @@ class Flow(Session, PathOwner, LaneOwner):
             if known is lane:
                 self._retired.remove((known, path))
                 lane.cut()
-                path.close(Reason.OK)
+                self._leave(path, Reason.OK)
                 break
         # One after the other: answers of three upstreams must not mix either.
         following = self._retired[0][0] if self._retired else self._lane
@@ -227,13 +229,17 @@ class Flow(Session, PathOwner, LaneOwner):
             if lane is not None:
                 lane.cut()
             if path is not None:
-                path.close(reason)
+                self._leave(path, reason)
         self._retired.clear()
         self._final = self.stages()
         self._path = None
         self._entry.unlink()
         self._sent.next = DISCARD
         self._exit.next = DISCARD
+
+    def _leave(self, path: Path, reason: Reason) -> None:
+        path.close(reason)
+        self._dropped += path.dropped
 
     def disconnect(self, endpoint: str, reason: Reason) -> None:
         if self._path is not None:
@@ -265,7 +271,10 @@ class Flow(Session, PathOwner, LaneOwner):
 
     @property
     def dropped(self) -> int:
-        return self._entry.dropped
+        paths = [path for _, path in self._retired]
+        if self._path is not None:
+            paths.append(self._path)
+        return self._entry.dropped + self._dropped + sum(path.dropped for path in paths)
 
     def up_ended(self) -> None:
         """The client has said all it had to say."""

@@ -62,6 +62,7 @@ class Hop(LaneOwner):
     __slots__ = (
         "_adapter",
         "_cell",
+        "_dropped",
         "_kind",
         "_lane",
         "_lease",
@@ -85,6 +86,7 @@ class Hop(LaneOwner):
         self.inlet = Inlet(self)
         self.loses_boundaries = False
         self._cell = cell
+        self._dropped = 0
         self._kind = kind
         self._owner = owner
         self._message_limit = message_limit
@@ -105,6 +107,13 @@ class Hop(LaneOwner):
     def cluster(self) -> str:
         """Name of the cluster of the leg."""
         return self._cell.name
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were lost on the way to the leg."""
+        lease = self._lease
+        now = lease.dropped if isinstance(lease, RequestPerMessage) else 0
+        return self.inlet.dropped + self._dropped + now
 
     def lead_to(self, following: Sink) -> None:
         """Say what comes after this stage; before `attach`."""
@@ -161,10 +170,8 @@ class Hop(LaneOwner):
             self._lane.cut()
         self.inlet.unlink()
         self._meter.next = DISCARD
-        lease, self._lease = self._lease, None
         self._adapter = None
-        if lease is not None:
-            lease.give_back(reason)
+        self._give_back(reason)
 
     def record(self) -> StageRecord:
         """The stage as the API shows it."""
@@ -210,12 +217,20 @@ class Hop(LaneOwner):
         self.inlet.hold()
         if self._lane is not None:
             self._lane.cut()
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            lease.give_back(reason)
+        self._give_back(reason)
         self._owner.hop_lost(self, reason)
         after = self._retry.timeout if is_quick else 0.0
         self._task = spawn(f"reconnect {self.origin}", self._reconnect(after), crashed=self._crashed)
+
+    def _give_back(self, reason: Reason) -> None:
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return
+        lease.give_back(reason)
+        if isinstance(lease, RequestPerMessage):
+            self._dropped += lease.dropped
+            for message, flags in lease.take_back():
+                self.inlet.data(message, flags)
 
     async def _reconnect(self, after: float) -> None:
         self.status = StageStatus.RETRYING

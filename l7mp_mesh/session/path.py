@@ -143,13 +143,24 @@ class Path:
         for element in self.elements:
             element.close(reason)
 
-    def retire(self, following: Sink) -> None:
-        """The session goes on at `following`, also with what waits here for a connection that is lost."""
+    @property
+    def dropped(self) -> int:
+        """Messages that were lost on the way to some stage."""
+        return sum(hop.dropped for hop in self.hops)
+
+    def retire(self, following: Path) -> None:
+        """The session goes on at `following`, also with what waits here for a connection that is lost.
+
+        What waits at the first stage begins anew. What went through a transform already goes to the new
+        destination without the transforms before it.
+        """
         for hop in self.hops:
             hop.retire()
         first = self.elements[0]
-        if isinstance(first, Hop):
-            first.inlet.pour(following)
+        for element in (self.destination, *reversed(self.ingress)):
+            if isinstance(element, Hop) and element.inlet.is_holding:
+                inlet = following.destination.inlet
+                element.inlet.pour(following.first if element is first or not inlet.is_open else inlet)
 
     def uses(self, cluster: str) -> bool:
         """True when some hop goes to that cluster."""

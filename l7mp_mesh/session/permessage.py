@@ -75,6 +75,15 @@ class RequestPerMessage(Lease, Leg):
             self._task.cancel()
             self._task = None
 
+    @property
+    def dropped(self) -> int:
+        """Messages that did not fit the queue."""
+        return self._queue.dropped
+
+    def take_back(self) -> list[tuple[bytes, int]]:
+        """The messages that were not asked, which another leg may ask; after `close`."""
+        return [self._queue.take() for _ in range(len(self._queue))]
+
     def ask(self, message: bytes, flags: int) -> None:
         """Send a message as a request, after those before it."""
         self._queue.put(message, flags)

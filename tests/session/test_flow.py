@@ -1,48 +1,20 @@
-"""Sessions of streams and messages: set-up, ends, reconnection, and moving to another route."""
+"""Sessions of streams and messages: set-up, ends and reconnection."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
-import pytest
+from support.flow import ALWAYS, asked_of, messages_of, piped, stream_of, to
 from support.leg import FakeLeg
 from support.loop import inside
-from support.upstream import FakeUpstream, MessageLeg, World, settle
+from support.upstream import MessageLeg, World, settle
 
-from l7mp_mesh.model.rules import RetryOn, RetryPolicy, Route, WeightedTarget
+from l7mp_mesh.model.rules import Route, WeightedTarget
 from l7mp_mesh.pipe.kind import Kind
 from l7mp_mesh.pipe.reason import Reason
-from l7mp_mesh.ports.session import RerouteFailed, SessionStatus, StageStatus
-from l7mp_mesh.session.flow import LINGER, MESSAGE_DRAIN, STREAM_DRAIN
-from l7mp_mesh.session.session import Session
-
-ALWAYS = RetryPolicy(RetryOn.ALWAYS, 3, 0.001)
-
-
-def to(name: str, **more: object) -> Route:
-    return replace(Route(f"to-{name}", (WeightedTarget(name),)), **more)  # type: ignore[arg-type]
-
-
-def stream_of(upstream: FakeUpstream) -> FakeLeg:
-    leg = upstream.leg
-    assert isinstance(leg, FakeLeg)
-    return leg
-
-
-def messages_of(upstream: FakeUpstream) -> MessageLeg:
-    leg = upstream.leg
-    assert isinstance(leg, MessageLeg)
-    return leg
-
-
-async def piped(world: World) -> tuple[Session, FakeLeg, FakeUpstream]:
-    """A byte stream piped to the cluster `up`."""
-    upstream = world.cluster("up", Kind.STREAM)
-    client = FakeLeg()
-    session = world.begin(client)
-    await settle()
-    return session, client, upstream
+from l7mp_mesh.ports.session import SessionStatus, StageStatus
+from l7mp_mesh.session.flow import LINGER
+from l7mp_mesh.session.permessage import QUEUE_MESSAGES
 
 
 @inside
@@ -167,155 +139,6 @@ async def test_a_session_that_ends_while_it_reconnects_gives_up_the_attempt() ->
 
 
 @inside
-async def test_reroute_opens_the_new_way_before_it_leaves_the_old() -> None:
-    world = World()
-    session, client, old = await piped(world)
-    new = world.cluster("new", Kind.STREAM)
-    new.may_open.clear()
-    moving = asyncio.ensure_future(session.reroute(lambda: world.plan(to("new"))))
-    await settle()
-    client.feed(b"1")
-    assert stream_of(old).written.body == b"1"
-    new.may_open.set()
-    await moving
-    client.feed(b"2")
-    assert stream_of(old).written.body == b"1"
-    assert stream_of(old).written.is_ended
-    assert stream_of(new).written.body == b"2"
-    assert session.cluster_name == "new"
-
-
-@inside
-async def test_reroute_gives_back_what_the_old_upstream_had_paused() -> None:
-    world = World()
-    session, client, old = await piped(world)
-    for _ in range(2):
-        stream_of(old).written.valve.pause()
-    assert client.valve.held == 2
-    new = world.cluster("new", Kind.STREAM)
-    await session.reroute(lambda: world.plan(to("new")))
-    assert client.valve.held == 0
-    stream_of(old).written.valve.resume()
-    assert client.valve.held == 0
-    stream_of(new).written.valve.pause()
-    assert client.valve.held == 1
-
-
-@inside
-async def test_a_stream_hears_the_old_upstream_out_before_the_new_one() -> None:
-    world = World()
-    session, client, old = await piped(world)
-    new = world.cluster("new", Kind.STREAM)
-    await session.reroute(lambda: world.plan(to("new")))
-    stream_of(new).feed(b"new")
-    assert stream_of(new).valve.held > 0
-    stream_of(old).feed(b"old,")
-    assert client.written.body == b"old,"
-    stream_of(old).finish()
-    assert client.written.body == b"old,new"
-    assert not client.written.is_ended
-    assert stream_of(new).valve.held == 0
-    assert old.leases[0].given_back is Reason.OK
-
-
-@inside
-async def test_an_old_upstream_that_goes_on_is_cut_off_at_the_deadline() -> None:
-    world = World()
-    session, client, old = await piped(world)
-    new = world.cluster("new", Kind.STREAM)
-    await session.reroute(lambda: world.plan(to("new")))
-    stream_of(new).feed(b"new")
-    world.clock.advance(STREAM_DRAIN + 0.01)
-    assert client.written.body == b"new"
-    assert old.leases[0].given_back is Reason.OK
-
-
-@inside
-async def test_messages_of_the_old_and_the_new_upstream_interleave_until_the_deadline() -> None:
-    world = World()
-    old = world.cluster("up", Kind.MESSAGE)
-    client = MessageLeg()
-    session = world.begin(client)
-    await settle()
-    new = world.cluster("new", Kind.MESSAGE)
-    await session.reroute(lambda: world.plan(to("new")))
-    messages_of(new).say(b"new")
-    messages_of(old).say(b"late")
-    assert client.written.log[-2:] == [b"new", b"late"]
-    assert old.leases[0].given_back is None
-    world.clock.advance(MESSAGE_DRAIN + 0.01)
-    assert old.leases[0].given_back is Reason.OK
-
-
-@inside
-async def test_an_old_upstream_that_breaks_is_not_connected_again() -> None:
-    world = World(Route("r", (WeightedTarget("up"),), retry=ALWAYS))
-    old = world.cluster("up", Kind.MESSAGE)
-    client = MessageLeg()
-    session = world.begin(client)
-    await settle()
-    new = world.cluster("new", Kind.MESSAGE)
-    await session.reroute(lambda: world.plan(to("new")))
-    messages_of(old).into.abort(Reason.UPSTREAM_RESET)
-    await settle()
-    assert session.is_live
-    assert len(old.leases) == 1
-    client.say(b"x")
-    assert messages_of(new).written.body == b"x"
-
-
-@inside
-async def test_a_way_that_can_not_be_connected_changes_nothing() -> None:
-    world = World()
-    session, client, old = await piped(world)
-    world.cluster("new", Kind.STREAM).failures = 1
-    with pytest.raises(RerouteFailed) as caught:
-        await session.reroute(lambda: world.plan(to("new")))
-    assert caught.value.status == 503
-    client.feed(b"x")
-    assert stream_of(old).written.body == b"x"
-    assert session.route_name == "r"
-
-
-@inside
-async def test_a_session_that_is_ending_or_over_can_not_be_moved() -> None:
-    world = World()
-    session, client, _ = await piped(world)
-    world.cluster("new", Kind.STREAM)
-    client.finish()
-    with pytest.raises(RerouteFailed) as caught:
-        await session.reroute(lambda: world.plan(to("new")))
-    assert caught.value.status == 409
-    session.close(Reason.DELETED)
-    with pytest.raises(RerouteFailed) as caught:
-        await session.reroute(lambda: world.plan(to("new")))
-    assert caught.value.status == 404
-
-
-@inside
-async def test_a_session_that_ends_while_it_moves_leaves_no_leg_behind() -> None:
-    world = World()
-    session, _, _ = await piped(world)
-    new = world.cluster("new", Kind.STREAM)
-    new.may_open.clear()
-    moving = asyncio.ensure_future(session.reroute(lambda: world.plan(to("new"))))
-    await settle()
-    session.close(Reason.DELETED)
-    new.may_open.set()
-    with pytest.raises(RerouteFailed):
-        await moving
-    assert [lease.given_back for lease in new.leases] == [Reason.OK]
-
-
-@inside
-async def test_the_same_route_again_touches_nothing() -> None:
-    world = World()
-    session, _, upstream = await piped(world)
-    await session.reroute(lambda: world.plan(world.route))
-    assert len(upstream.leases) == 1
-
-
-@inside
 async def test_transforms_stand_between_client_and_destination_in_their_order() -> None:
     world = World(Route("r", (WeightedTarget("up"),), ingress=("t1",), egress=("t2",)))
     one, two = world.cluster("t1", Kind.STREAM), world.cluster("t2", Kind.STREAM)
@@ -430,35 +253,34 @@ async def test_an_end_that_came_during_a_reconnection_is_kept_back_for_a_while_o
 
 
 @inside
-async def test_answers_of_three_upstreams_come_in_the_order_of_the_moves() -> None:
-    world = World()
-    session, client, first = await piped(world)
-    second, third = world.cluster("2", Kind.STREAM), world.cluster("3", Kind.STREAM)
-    await session.reroute(lambda: world.plan(to("2")))
-    stream_of(second).feed(b"2")
-    await session.reroute(lambda: world.plan(to("3")))
-    stream_of(third).feed(b"3")
-    stream_of(second).finish()
-    assert client.written.body == b""
-    stream_of(first).feed(b"1")
-    stream_of(first).finish()
-    assert client.written.body == b"123"
-    assert session.is_live
+async def test_messages_that_were_not_asked_are_asked_after_a_reconnection() -> None:
+    world = World(to("up", retry=ALWAYS))
+    upstream = world.cluster("up", Kind.EXCHANGE, is_ready=True)
+    client = MessageLeg()
+    session = world.begin(client)
+    await settle()
+    for message in (b"1", b"2", b"3"):
+        client.say(message)
+    asked_of(upstream).into.abort(Reason.UPSTREAM_RESET)
+    for number in (2, 3):
+        while len(upstream.leases) < number:
+            await asyncio.sleep(0.001)
+        asked_of(upstream).answer(b"a%d" % number)
+    assert [bytes(lease.leg.sink.body) for lease in upstream.leases] == [b"1", b"2", b"3"]  # type: ignore[attr-defined]
+    assert client.written.body == b"a2a3"
+    assert session.dropped == 0
 
 
 @inside
-async def test_upstreams_that_do_not_end_are_waited_for_one_after_the_other() -> None:
+async def test_messages_that_do_not_fit_the_queue_before_http_are_counted() -> None:
     world = World()
-    session, client, first = await piped(world)
-    second, third = world.cluster("2", Kind.STREAM), world.cluster("3", Kind.STREAM)
-    await session.reroute(lambda: world.plan(to("2")))
-    stream_of(second).feed(b"2")
-    world.clock.advance(STREAM_DRAIN / 2)
-    await session.reroute(lambda: world.plan(to("3")))
-    stream_of(third).feed(b"3")
-    stream_of(first).feed(b"1")
-    assert client.written.body == b"1"
-    world.clock.advance(STREAM_DRAIN / 2 + 0.01)
-    assert client.written.body == b"12"
-    world.clock.advance(STREAM_DRAIN / 2)
-    assert client.written.body == b"123"
+    upstream = world.cluster("up", Kind.EXCHANGE, is_ready=True)
+    client = MessageLeg()
+    session = world.begin(client)
+    await settle()
+    for _ in range(QUEUE_MESSAGES + 10):
+        client.say(b"x")
+    assert session.dropped == 9
+    session.close(Reason.OK)
+    assert (session.dropped, len(upstream.leases)) == (9, 1)
+    assert session.record().dropped == 9
