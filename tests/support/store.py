@@ -9,13 +9,14 @@ from l7mp_mesh.ports.config import Outcome, Rejection, Store, Update
 
 
 class FakeStore(Store):
-    """Takes everything but what is in `refuse`; `hold()` makes `apply` wait until `go()`."""
+    """Takes everything but what is in `refuse`, raises `crash`; `hold()` makes `apply` wait until `go()`."""
 
     def __init__(self) -> None:
         self.objects: dict[Key, Object] = {}
         self.owners: dict[Key, str] = {}
         self.updates: list[Update] = []
         self.refuse: dict[Key, str] = {}
+        self.crash: Exception | None = None
         self._open = asyncio.Event()
         self._open.set()
 
@@ -26,6 +27,8 @@ class FakeStore(Store):
     async def apply(self, update: Update) -> Outcome:
         self.updates.append(update)
         await self._open.wait()
+        if self.crash is not None:
+            raise self.crash
         for key in update.removals:
             self.objects.pop(key, None)
             self.owners.pop(key, None)

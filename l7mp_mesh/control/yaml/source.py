@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from l7mp_mesh.control.native import Decoder, Names, Vocabulary, parse
+from l7mp_mesh.io.tasks import survive
 from l7mp_mesh.model.admin import Admin, LogLevel
 from l7mp_mesh.model.errors import Problem
 from l7mp_mesh.model.snapshot import ADMIN_KEY, Key, Object
@@ -64,7 +65,10 @@ class FileSource(ConfigSource):
             source=SOURCE,
             version=str(self._seen),
             upserts=objects,
-            removals=self._owned - frozenset(objects),
+            # What a REST client or another source has taken over since is no longer the file's to remove.
+            removals=frozenset(
+                key for key in self._owned if key not in objects and store.owner(key) == SOURCE
+            ),
         )
         outcome = await store.apply(update)
         if not outcome.applied:
@@ -91,7 +95,7 @@ class FileSource(ConfigSource):
                 if self._stamp() == self._seen:
                     continue
             self._wake.clear()
-            await self._reload(store)
+            await survive("reload configuration", self._reload(store))
 
     async def _reload(self, store: Store) -> None:
         try:
