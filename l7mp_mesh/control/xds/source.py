@@ -24,7 +24,7 @@ from l7mp_mesh.control.xds.inventory import Change, Inventory, Refusal
 from l7mp_mesh.control.xds.resource_type import ResourceType
 from l7mp_mesh.control.xds.status import TypeStatus, XdsStatus
 from l7mp_mesh.control.xds.stream import Stream
-from l7mp_mesh.io.tasks import spawn
+from l7mp_mesh.io.tasks import spawn, survive
 from l7mp_mesh.ports.clock import Clock, Handle
 from l7mp_mesh.ports.config import ConfigSource, Outcome, Store, Update
 
@@ -35,7 +35,7 @@ CONNECT = 10.0
 WRITE = 10.0
 """Seconds for a request to be handed to the transport."""
 APPLY = 30.0
-"""Seconds for the store to apply a change."""
+"""Seconds for the store to apply a change; after them it is refused, and applied late."""
 FETCH = 15.0
 """Seconds for which listeners wait for clusters and for their routes; Envoy's `initial_fetch_timeout`."""
 
@@ -63,7 +63,14 @@ WAKE = object()
 class XdsSource(ConfigSource):
     """Keeps a store as the management server wants it."""
 
-    def __init__(self, bootstrap: XdsBootstrap, clock: Clock, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        bootstrap: XdsBootstrap,
+        clock: Clock,
+        backoff: Backoff | None = None,
+        *,
+        apply_within: float = APPLY,
+    ) -> None:
         self._bootstrap = bootstrap
         self._clock = clock
         self._backoff = backoff or Backoff()
@@ -73,6 +80,8 @@ class XdsSource(ConfigSource):
         self._inbox: asyncio.Queue[api.Proto] = asyncio.Queue(INBOX)
         self._is_overdue = False
         self._patience: Handle | None = None
+        self._applying: asyncio.Task[None] | None = None
+        self._apply_within = apply_within
         self._call: Any = None
         self._wants_listeners = False
         self._attempts = 0
@@ -98,11 +107,11 @@ class XdsSource(ConfigSource):
 
     async def run(self, store: Store) -> None:
         """Apply what is static, then follow the management server until cancelled."""
-        await self._apply_static(store)
+        await survive("xds static resources", self._apply_static(store))
         self._stream.subscribe(ResourceType.CDS, None)
         try:
             while True:
-                await self._converse(store)
+                self._last_error = await survive("xds stream", self._converse(store)) or self._last_error
                 pause = self._backoff.next()
                 log.warning("xds: %s: %s; trying again", self._bootstrap.target, self._last_error)
                 await self._sleep(pause)
@@ -182,6 +191,8 @@ class XdsSource(ConfigSource):
         if delivery is None:
             log.warning("xds: a response of type %r was not asked for", response.type_url)
             return
+        # What is new is found by comparing with what has been applied.
+        await self._applied()
         change = self._inventory.receive(delivery, self._stream.names(delivery.type))
         self._subscribe_below(delivery.type)
         await self._send()
@@ -212,16 +223,30 @@ class XdsSource(ConfigSource):
     async def _apply(self, change: Change, store: Store) -> Change:
         if change.is_empty:
             return change
-        try:
-            async with asyncio.timeout(APPLY):
-                outcome = await store.apply(_own(change, store))
-        except TimeoutError:
-            outcome = Outcome(applied=False)
-        self._inventory.settle(change, store.snapshot.objects)
+        outcome = await self._put(change, store)
         if not outcome.applied and not outcome.rejections:
             refusal = Refusal("*", "", "the update was not applied")
             return replace(change, refusals=(*change.refusals, refusal))
         return change.with_outcome(outcome)
+
+    async def _put(self, change: Change, store: Store) -> Outcome:
+        """Have the store apply a change; one that takes too long goes on, as half a change would be worse."""
+        outcomes = []
+
+        async def put() -> None:
+            outcomes.append(await store.apply(_own(change, store)))
+            self._inventory.settle(change, store.snapshot.objects)
+
+        self._applying = spawn("xds apply", put())
+        await self._applied()
+        return outcomes[0] if outcomes else Outcome(applied=False)
+
+    async def _applied(self) -> None:
+        """Wait for the change that the store is busy with."""
+        if self._applying is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._apply_within):
+                    await asyncio.shield(self._applying)
 
     async def _apply_late(self, change: Change, store: Store) -> None:
         """A change that answers no response: a problem is for the log."""

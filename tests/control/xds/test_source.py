@@ -54,7 +54,8 @@ class Rig:
     def __init__(self, port: int, *static_resources: Resource) -> None:
         self.clock = FakeClock()
         self.store = FakeStore()
-        self.source = XdsSource(read_bootstrap(bootstrap(port, *static_resources)), self.clock)
+        read = read_bootstrap(bootstrap(port, *static_resources))
+        self.source = XdsSource(read, self.clock, apply_within=0.2)
 
     @property
     def listeners(self) -> set[str]:
@@ -343,5 +344,36 @@ def test_listeners_are_asked_for_after_a_while_if_there_are_no_clusters_or_no_en
             await talk.expect("EDS c v n", "CDS  v1 na")
             await rig.until(lambda: not talk.requests.empty(), passing=1.0)
             await talk.expect("LDS  v n")
+
+    asyncio.run(main())
+
+
+def test_a_change_that_takes_too_long_is_refused_and_applied_late_as_a_whole() -> None:
+    async def main() -> None:
+        async with serving(ScriptedServer()) as server, running(server.port) as rig:
+            talk = await greeted(server)
+            rig.store.hold()
+            talk.send(LDS, "1", "a", tcp("l"))
+            await talk.expect("LDS  v na NACK listener '*': the update was not applied")
+            rig.store.go()
+            await rig.until(lambda: rig.listeners == {"l"})
+            talk.send(LDS, "2", "b")
+            await talk.expect("LDS  v2 nb")
+            assert rig.listeners == set()
+
+    asyncio.run(main())
+
+
+def test_a_store_that_crashes_ends_neither_the_stream_nor_the_source() -> None:
+    async def main() -> None:
+        async with serving(ScriptedServer()) as server, running(server.port) as rig:
+            talk = await greeted(server)
+            rig.store.crash = ValueError("unexpected")
+            talk.send(LDS, "1", "a", tcp("l"))
+            await talk.expect("LDS  v na NACK listener '*': the update was not applied")
+            rig.store.crash = None
+            talk.send(LDS, "2", "b", tcp("l"))
+            await talk.expect("LDS  v2 nb")
+            assert rig.listeners == {"l"}
 
     asyncio.run(main())
