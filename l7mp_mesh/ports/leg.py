@@ -40,6 +40,15 @@ class Leg(ABC):
         Reason.OK flushes what was written before it closes; any other reason may drop it.
         """
 
+    @property
+    def is_stale(self) -> bool:
+        """True when its connection had borne others before, and was lost without a byte for this one.
+
+        Most likely the peer had closed it already: what was said may be said again on a fresh connection, if
+        doing it twice does no harm (RFC 9110 section 9.2.2).
+        """
+        return False
+
     def fileno(self) -> int | None:
         """Kernel socket, when bytes may bypass user space."""
         return None

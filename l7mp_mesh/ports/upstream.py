@@ -63,8 +63,16 @@ class Upstream(ABC):
         """A leg at once, or None when something must be waited for."""
 
     @abstractmethod
-    async def open(self, attributes: Attributes, *, within: float, avoid: Container[Endpoint] = ()) -> Lease:
+    async def open(
+        self,
+        attributes: Attributes,
+        *,
+        within: float,
+        avoid: Container[Endpoint] = (),
+        is_fresh: bool = False,
+    ) -> Lease:
         """A leg, waiting at most `within` seconds; `avoid` holds the endpoints that failed.
 
+        With `is_fresh` its connection is a new one.
         Raises ConnectFailed (NO_ENDPOINT, CONNECT_FAILED, CONNECT_TIMEOUT, ...).
         """

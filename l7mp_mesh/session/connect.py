@@ -26,16 +26,19 @@ async def connect(
     retry: RetryPolicy,
     attempts: int,
     tried: list[Endpoint] | None = None,
+    *,
+    is_fresh: bool = False,
 ) -> Lease:
     """A leg to the cluster of that name, trying `attempts` times with the pause of the policy in between.
 
     A missing cluster is waited for in the same way: it may be about to be configured. `tried` holds the
-    endpoints that failed before, and those that fail here are added. Raises ConnectFailed.
+    endpoints that failed before, and those that fail here are added; `is_fresh` as in `Upstream.open`.
+    Raises ConnectFailed.
     """
     tried = [] if tried is None else tried
     for attempt in range(1, attempts + 1):
         try:
-            return await require(cell).open(attributes, within=retry.timeout, avoid=tried)
+            return await require(cell).open(attributes, within=retry.timeout, avoid=tried, is_fresh=is_fresh)
         except ConnectFailed as error:
             failed = getattr(error, "endpoint", None)
             if isinstance(failed, Endpoint):

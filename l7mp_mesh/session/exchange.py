@@ -132,17 +132,20 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         else:
             self._wait(first_attempts(retry))
 
-    def _wait(self, attempts: int) -> None:
+    def _wait(self, attempts: int, *, is_fresh: bool = False) -> None:
         """No leg is at hand: hold the request and connect."""
         self._terminal.remember()
         self._terminal.hold()
-        self._task = spawn(f"connect {self.serial}", self._connect(attempts), crashed=self._crashed)
+        work = self._connect(attempts, is_fresh=is_fresh)
+        self._task = spawn(f"connect {self.serial}", work, crashed=self._crashed)
 
-    async def _connect(self, attempts: int) -> None:
+    async def _connect(self, attempts: int, *, is_fresh: bool) -> None:
         assert self.plan is not None
         assert self._cell is not None
         try:
-            lease = await connect(self._cell, self.attributes, self.plan.retry, attempts, self._tried)
+            lease = await connect(
+                self._cell, self.attributes, self.plan.retry, attempts, self._tried, is_fresh=is_fresh
+            )
         except ConnectFailed as error:
             self._task = None
             self.close(error.reason, failure(error, self.name))
@@ -196,23 +199,27 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         self._finish(*self._ending)
 
     def answer_aborted(self, reason: Reason) -> None:
-        assert self.plan is not None
-        retry = self.plan.retry
-        may_repeat = (
-            not self._answer.has_begun
-            and reason.may_retry
-            and retry.retry_on.on_disconnect
-            and self._attempts < retry.num_retries
-            and self._terminal.can_repeat
-        )
-        if not may_repeat:
+        may_repeat = not self._answer.has_begun and reason.may_retry and self._terminal.can_repeat
+        if may_repeat and self._was_stale():
+            # Whatever the policy says; a fresh connection is never stale, so this happens once.
+            self._drop_lease(reason)
+        elif may_repeat and self._has_attempts():
+            self._attempts += 1
+            if self._lease is not None:
+                self._tried = [*(self._tried or ()), self._lease.endpoint]
+            self._drop_lease(reason)
+        else:
             self.close(reason, reason.text)
             return
-        self._attempts += 1
-        if self._lease is not None:
-            self._tried = [*(self._tried or ()), self._lease.endpoint]
-        self._drop_lease(reason)
-        self._wait(1)
+        self._wait(1, is_fresh=True)
+
+    def _was_stale(self) -> bool:
+        return self._lease is not None and self._lease.leg.is_stale and self._terminal.is_idempotent
+
+    def _has_attempts(self) -> bool:
+        assert self.plan is not None
+        retry = self.plan.retry
+        return retry.retry_on.on_disconnect and self._attempts < retry.num_retries
 
     def close(self, reason: Reason, detail: str = "") -> None:
         if not self.is_live:

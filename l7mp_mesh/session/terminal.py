@@ -182,7 +182,7 @@ class Terminal(Sink):
     def data(self, chunk: bytes, flags: int) -> None:
         self.bytes += len(chunk)
         self.chunks += 1
-        if self.chunks == 1 and self.is_idempotent:
+        if self.chunks == 1 and self._sink is not DISCARD and self.is_idempotent:
             # Its connection may turn out to be stale.
             self.remember()
         if self._replay is not None:

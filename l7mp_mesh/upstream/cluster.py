@@ -115,13 +115,20 @@ class Cluster(Upstream):
         stats.requests.value += 1
         return Loan(endpoint, carrier.bear(attributes), stats.active)
 
-    async def open(self, attributes: Attributes, *, within: float, avoid: Container[Endpoint] = ()) -> Lease:
+    async def open(
+        self,
+        attributes: Attributes,
+        *,
+        within: float,
+        avoid: Container[Endpoint] = (),
+        is_fresh: bool = False,
+    ) -> Lease:
         self._stats.requests.value += 1
         endpoint = self.virtual or self._choose(attributes, avoid)
         span = within if self._connect_timeout is None else min(within, self._connect_timeout)
         try:
             async with asyncio.timeout(span):
-                leg = await self._open(endpoint, attributes)
+                leg = await self._open(endpoint, attributes, is_fresh=is_fresh)
         except TimeoutError as error:
             self._stats.failures.value += 1
             raise EndpointFailed(
@@ -157,24 +164,28 @@ class Cluster(Upstream):
             raise ConnectFailed(Reason.NO_ENDPOINT, f'No endpoint in cluster "{self.name}"')
         return first
 
-    async def _open(self, endpoint: Endpoint, attributes: Attributes) -> Leg:
+    async def _open(self, endpoint: Endpoint, attributes: Attributes, *, is_fresh: bool) -> Leg:
         stack = self._stack
         if stack.multiplexer is None:
             leg = await self._connect(endpoint, attributes)
         else:
             attributes = attributes.towards(authority_of(endpoint, attributes))
-            carrier = await self._carrier(stack.multiplexer, endpoint, attributes)
+            carrier = None if is_fresh else self._pooled(endpoint)
+            if carrier is None:
+                carrier = await self._carry(stack.multiplexer, endpoint, attributes)
             leg = carrier.bear(attributes)
         for layer in stack.above:
             leg = await layer.connect(leg, attributes)
         return leg
 
-    async def _carrier(self, multiplexer: Multiplexer, endpoint: Endpoint, attributes: Attributes) -> Carrier:
+    def _pooled(self, endpoint: Endpoint) -> Carrier | None:
         assert self._pool is not None
-        carrier = self._pool.take(endpoint)
-        if carrier is None:
-            carrier = await multiplexer.carry(await self._connect(endpoint, attributes))
-            self._pool.add(endpoint, carrier)
+        return self._pool.take(endpoint)
+
+    async def _carry(self, multiplexer: Multiplexer, endpoint: Endpoint, attributes: Attributes) -> Carrier:
+        assert self._pool is not None
+        carrier = await multiplexer.carry(await self._connect(endpoint, attributes))
+        self._pool.add(endpoint, carrier)
         return carrier
 
     async def _connect(self, endpoint: Endpoint, attributes: Attributes) -> Leg:

@@ -348,3 +348,39 @@ async def test_an_endpoint_that_broke_off_is_avoided() -> None:
     leg_of(upstream).into.abort(Reason.UPSTREAM_RESET)
     await settle()
     assert upstream.avoided[-1] == [ENDPOINT, ENDPOINT]
+
+
+@inside
+async def test_an_idempotent_request_that_met_a_stale_connection_is_said_again_on_a_fresh_one() -> None:
+    world = World()
+    upstream = world.cluster("up", Kind.EXCHANGE, is_ready=True)
+    _, client = world.ask(body_follows=False)
+    client.into.end(None)
+    leg_of(upstream).stale = True
+    leg_of(upstream).into.abort(Reason.UPSTREAM_RESET)
+    await settle()
+    assert (upstream.opened, upstream.freshly) == (1, 1)
+    assert leg_of(upstream).written.is_ended
+    leg_of(upstream).answer(b"here")
+    assert (heads(client), client.written.body) == ([200], b"here")
+
+
+@inside
+async def test_a_fresh_connection_that_breaks_is_the_clients_business() -> None:
+    world = World()
+    upstream = world.cluster("up", Kind.EXCHANGE, is_ready=True)
+    _, client = world.ask(body_follows=False)
+    leg_of(upstream).stale = True
+    leg_of(upstream).into.abort(Reason.UPSTREAM_RESET)
+    await settle()
+    leg_of(upstream).into.abort(Reason.UPSTREAM_RESET)
+    assert heads(client) == [503]
+
+
+def test_a_request_that_may_do_harm_twice_is_not_said_again() -> None:
+    world = World()
+    upstream = world.cluster("up", Kind.EXCHANGE, is_ready=True)
+    _, client = world.ask(method=b"POST")
+    leg_of(upstream).stale = True
+    leg_of(upstream).into.abort(Reason.UPSTREAM_RESET)
+    assert (heads(client), upstream.opened) == ([503], 0)

@@ -40,11 +40,12 @@ class Owner(TerminalOwner):
 class Rig:
     """A terminal whose request has begun."""
 
-    def __init__(self) -> None:
+    def __init__(self, method: bytes = b"GET") -> None:
         self.owner = Owner()
         self.terminal = Terminal(self.owner)
         self.valve = CountingValve()
         assert isinstance(self.owner.attributes.head, RequestHead)
+        self.owner.attributes.head.method = method
         self.terminal.open(self.owner.attributes.head, self.valve)
 
     def attach(self) -> ExchangeLeg:
@@ -59,7 +60,7 @@ def test_the_head_asks_for_a_leg() -> None:
 
 
 def test_a_request_goes_to_its_leg_as_it_comes() -> None:
-    rig = Rig()
+    rig = Rig(b"POST")
     leg = rig.attach()
     rig.terminal.data(b"a", 0)
     rig.terminal.data(b"b", 0)
@@ -68,6 +69,26 @@ def test_a_request_goes_to_its_leg_as_it_comes() -> None:
     assert not rig.terminal.can_repeat
     assert (rig.terminal.bytes, rig.terminal.chunks) == (2, 2)
     assert rig.owner.log == ["dial", "request ended"]
+
+
+def test_an_idempotent_request_can_be_said_again_without_having_been_remembered() -> None:
+    rig = Rig(b"PUT")
+    rig.attach()
+    assert rig.terminal.can_repeat
+    rig.terminal.data(b"a", 0)
+    rig.terminal.end(None)
+    assert rig.terminal.can_repeat
+    rig.terminal.hold()
+    assert rig.attach().written.log[1:] == [b"a", "end"]
+
+
+def test_a_request_without_a_body_is_said_again_with_its_end() -> None:
+    rig = Rig()
+    rig.attach()
+    rig.terminal.end(None)
+    rig.terminal.remember()
+    rig.terminal.hold()
+    assert rig.attach().written.log[1:] == ["end"]
 
 
 def test_a_held_request_pauses_its_source_and_is_said_in_order() -> None:

@@ -20,6 +20,11 @@ class PlayedLeg(Leg):
         self.into: Sink = DISCARD
         self.is_started = False
         self.closed: Reason | None = None
+        self.stale = False
+
+    @property
+    def is_stale(self) -> bool:
+        return self.stale
 
     @property
     def sink(self) -> Sink:

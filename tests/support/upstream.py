@@ -97,6 +97,8 @@ class FakeUpstream(Upstream):
         self.failures = 0
         self.crash: Exception | None = None
         self.opened = 0
+        self.freshly = 0
+        """How often a fresh connection was asked for."""
         self.avoided: list[Container[Endpoint]] = []
         self.leases: list[FakeLease] = []
         self.may_open = asyncio.Event()
@@ -116,8 +118,16 @@ class FakeUpstream(Upstream):
     def lease(self, attributes: Attributes) -> Lease | None:
         return self._lend() if self.is_ready else None
 
-    async def open(self, attributes: Attributes, *, within: float, avoid: Container[Endpoint] = ()) -> Lease:
+    async def open(
+        self,
+        attributes: Attributes,
+        *,
+        within: float,
+        avoid: Container[Endpoint] = (),
+        is_fresh: bool = False,
+    ) -> Lease:
         self.opened += 1
+        self.freshly += is_fresh
         self.avoided.append(avoid)
         await self.may_open.wait()
         if self.crash is not None:
@@ -190,10 +200,11 @@ class World:
         *_, made = self.registry.live()
         return made
 
-    def ask(self, body_follows: bool = True) -> tuple[Session | None, ExchangeLeg]:
+    def ask(self, body_follows: bool = True, method: bytes = b"GET") -> tuple[Session | None, ExchangeLeg]:
         """An HTTP listener emitted a request."""
         attributes = request()
         assert attributes.head is not None
+        attributes.head.method = method
         attributes.head.length = -1 if body_follows else 0
         leg = ExchangeLeg(attributes.head)
         self.registry.begin(leg, attributes, self.source)

@@ -46,6 +46,8 @@ class ClientCodec(StreamCodec):
     """What an upstream connection's leg is started into."""
 
     __slots__ = (
+        "_is_stale",
+        "_is_unheard",
         "_keeps_alive",
         "_notify",
         "_reader",
@@ -60,6 +62,9 @@ class ClientCodec(StreamCodec):
         """The connection is closed after one exchange."""
         self._reader = ResponseReader(options.header_limit)
         self._keeps_alive = True
+        self._is_unheard = False
+        """An exchange was completed here, and no byte has come since."""
+        self._is_stale = False
         self._notify: Callable[[], None] | None = None
 
     @property
@@ -71,6 +76,11 @@ class ClientCodec(StreamCodec):
     def is_closed(self) -> bool:
         """True when there will never be another exchange."""
         return self._phase == CLOSED
+
+    @property
+    def is_stale(self) -> bool:
+        """True when the connection was lost after an exchange, without a byte for the next one."""
+        return self._is_stale
 
     def on_change(self, notify: Callable[[], None]) -> None:
         """Call `notify` when the connection becomes idle or closed."""
@@ -125,6 +135,13 @@ class ClientCodec(StreamCodec):
         """Close the connection; emits nothing."""
         if self._phase == CLOSED:
             return
+        self._is_stale = (
+            self._phase == WAIT
+            and self._is_unheard
+            and reason is Reason.UPSTREAM_RESET
+            and not self._surplus
+            and not self._reader.has_partial
+        )
         self._phase = CLOSED
         request = self._message
         if request is not None and not self._is_started:
@@ -167,6 +184,7 @@ class ClientCodec(StreamCodec):
             if reader.is_chunked or head.length > 0:
                 raise BadMessage(502, "interim response with a body")
             head.length = 0
+            self._is_unheard = False
             if status != CONTINUE:
                 self._into.inform(head)
             return True
@@ -235,6 +253,7 @@ class ClientCodec(StreamCodec):
             return
         self._detach()
         self._phase = IDLE
+        self._is_unheard = True
         into.end(last)
         if self._notify is not None and self._phase == IDLE:
             self._notify()
@@ -282,6 +301,10 @@ class ClientLeg(Leg):
     def __init__(self, codec: ClientCodec) -> None:
         self._codec = codec
         self._request = codec.begin()
+
+    @property
+    def is_stale(self) -> bool:
+        return self._codec.is_stale
 
     @property
     def sink(self) -> Sink:
