@@ -6,7 +6,9 @@
 
 A downstream leg is WAITING until the session opens its sink: only then is 101 written, so a session that
 fails before can still answer with an HTTP error. An upstream leg is OPEN from its handshake on, and keeps
-what the server says until it is started. Only this file changes `_state`.
+what the server says until it is started. A read may hold thousands of messages: those that come after the
+session has said pause are kept here, and what was not parsed yet stays bytes.
+Only this file changes `_state`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from l7mp_mesh.pipe.relay import Relay
 from l7mp_mesh.pipe.verbs import DISCARD, OPEN_VALVE, Sink, Valve
 from l7mp_mesh.ports.clock import Clock, Handle
 from l7mp_mesh.ports.leg import Kind, Leg
-from l7mp_mesh.protocols.websocket.codec_frames import Frames, close_code, wire_close
+from l7mp_mesh.protocols.websocket.codec_frames import SLICE, Frames, Message, close_code, wire_close
 from l7mp_mesh.protocols.websocket.codec_handshake import Handshake, WebSocketHead
 
 CLOSE_TIMEOUT = 5.0
@@ -32,7 +34,7 @@ LINGER_TIME = 1.0
 """Seconds for which a peer that was cut off may go on sending, so that it can read why."""
 
 Early: TypeAlias = bytes | Reason | None
-"""What a server said before the leg was started: bytes, an abort, or (None) an end."""
+"""What the peer said before the session wants to hear it: bytes, an abort, or (None) an end."""
 
 
 class State(Enum):
@@ -62,6 +64,7 @@ class WebSocketLeg(Leg):
         "_head",
         "_into",
         "_is_quiet",
+        "_kept",
         "_lower",
         "_sink",
         "_source",
@@ -80,11 +83,12 @@ class WebSocketLeg(Leg):
         self._state = State.OPEN if handshake is None else State.WAITING
         self._into: Sink = DISCARD
         self._sink = ToPeer(self)
-        self._source = Relay()
+        self._source = Brake(self)
         self._writable = Relay()
         self._has_said_end = False
         self._is_quiet = False
         self._early: list[Early] | None = [] if handshake is None else None
+        self._kept: list[Message] = []
         self._deadline: Handle | None = None
 
     @property
@@ -104,15 +108,8 @@ class WebSocketLeg(Leg):
             self._lower.start(FromPeer(self))
             return
         into.open(self._head, self._source)
-        early, self._early = self._early or [], None
-        for said in early:
-            if said is None:
-                self.lower_ended()
-            elif isinstance(said, Reason):
-                self.lost(said)
-            else:
-                self.received(said)
         self._source.resume()
+        self._hear()
 
     def close(self, reason: Reason) -> None:
         self._has_said_end = True
@@ -173,15 +170,55 @@ class WebSocketLeg(Leg):
         if self._early is not None:
             self._early.append(chunk)
             return
+        for start in range(0, len(chunk), SLICE):
+            if self._has_said_end:
+                return
+            if not self._emit(self._frames.parse(chunk[start : start + SLICE])):
+                self._early = [chunk[start + SLICE :]]
+                self._flush()
+                return
+        self._parsed()
+
+    def eased(self) -> None:
+        """The session wants to hear more; in a later turn, as every source."""
+        if self._early is not None and not self._source.is_held:
+            self._clock.call_at(self._clock.now(), self._hear)
+
+    def _emit(self, messages: list[Message]) -> bool:
+        """Pass on messages until the session says pause; False if some are left, which are kept."""
+        for index, (message, flags) in enumerate(messages):
+            if self._source.is_held:
+                self._kept = messages[index:]
+                return False
+            self._into.data(message, flags)
+        return True
+
+    def _parsed(self) -> None:
+        """What was read is passed on: answer pings, and see whether the peer is done."""
+        self._flush()
         if self._has_said_end:
             return
-        for message, flags in self._frames.parse(chunk):
-            self._into.data(message, flags)
-        self._flush()
         if self._frames.has_failed:
             self._abort(self._protocol_reason())
         elif self._frames.closed is not None:
             self._peer_closed(self._frames.closed)
+
+    def _hear(self) -> None:
+        """Pass on what was kept, as far as the session wants it."""
+        if self._early is None or self._source.is_held:
+            return
+        kept, self._kept = self._kept, []
+        if not self._emit(kept):
+            return
+        early, self._early = self._early, None
+        self._parsed()
+        for said in early:
+            if said is None:
+                self.lower_ended()
+            elif isinstance(said, Reason):
+                self.lost(said)
+            else:
+                self.received(said)
 
     def lower_ended(self) -> None:
         """The peer's half of the connection is over; a WebSocket has no halves."""
@@ -198,7 +235,7 @@ class WebSocketLeg(Leg):
 
     def lost(self, reason: Reason) -> None:
         """The connection is gone without a closing handshake."""
-        if self._early is not None:
+        if self._early is not None and self._into is DISCARD:
             self._early.append(reason)
             return
         self._is_quiet = True
@@ -272,6 +309,7 @@ class WebSocketLeg(Leg):
         self._state = State.CLOSED
         self._into = DISCARD
         self._early = None
+        self._kept = []
         self._source.attach(OPEN_VALVE)
         self._stop_timer()
         if before is State.WAITING:
@@ -291,6 +329,20 @@ class WebSocketLeg(Leg):
         deadline, self._deadline = self._deadline, None
         if deadline is not None:
             deadline.cancel()
+
+
+class Brake(Relay):
+    """Where the session holds back the peer; the leg learns when it is let go."""
+
+    __slots__ = ("_leg",)
+
+    def __init__(self, leg: WebSocketLeg) -> None:
+        super().__init__()
+        self._leg = leg
+
+    def resume(self) -> None:
+        super().resume()
+        self._leg.eased()
 
 
 class ToPeer(Sink):

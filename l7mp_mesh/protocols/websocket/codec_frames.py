@@ -23,7 +23,7 @@ MAX_MESSAGE = 1 << 20
 
 _MAX_CLOSE_TEXT = 123
 _PONG = 0x8A
-_SLICE = 1 << 16
+SLICE = 1 << 16
 """Bytes parsed at once: a read full of empty frames would become a hundred thousand objects."""
 
 _GOING_AWAY = frozenset({Reason.SHUTDOWN, Reason.DELETED, Reason.LISTENER_DELETED, Reason.CLUSTER_DELETED})
@@ -61,10 +61,10 @@ class Frames:
     def parse(self, chunk: bytes) -> list[Message]:
         """The messages that `chunk` completes; look at `closed` and `has_failed` afterwards."""
         messages: list[Message] = []
-        for start in range(0, len(chunk), _SLICE):
+        for start in range(0, len(chunk), SLICE):
             if not self.is_open:
                 break
-            self._protocol.receive_data(chunk[start : start + _SLICE])
+            self._protocol.receive_data(chunk[start : start + SLICE])
             for event in self._protocol.events_received():
                 assert isinstance(event, Frame)
                 self._take(event, messages)

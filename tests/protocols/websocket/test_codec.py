@@ -26,6 +26,17 @@ def masked(opcode: Opcode, payload: bytes) -> bytes:
 CLOSE_1000 = masked(Opcode.CLOSE, b"\x03\xe8")
 
 
+class Pausing(Recorder):
+    """A session that says pause whenever it was given something, if it is told to."""
+
+    is_shy = False
+
+    def data(self, chunk: bytes, flags: int) -> None:
+        super().data(chunk, flags)
+        if self.is_shy:
+            self.valve.pause()
+
+
 class Downstream:
     """A client's WebSocket: the test is the client (`lower`) and the session (`session`)."""
 
@@ -33,7 +44,7 @@ class Downstream:
         self.clock = FakeClock()
         self.lower = PlayedLeg(Kind.EXCHANGE)
         self.leg = WebSocketLeg(self.lower, self.clock, 1000, Handshake(KEY, list(offered)))
-        self.session = Recorder()
+        self.session = Pausing()
         self.reading = CountingValve()
         self.leg.start(self.session)
         self.lower.into.open(REQUEST, self.reading)
@@ -296,3 +307,43 @@ def test_towards_a_server_frames_are_masked() -> None:
     assert isinstance(chunk, bytes)
     assert chunk[:2] == b"\x81\x85"
     assert bytes(byte ^ chunk[2 + index % 4] for index, byte in enumerate(chunk[6:])) == b"hello"
+
+
+def test_messages_of_one_read_wait_while_the_session_is_paused() -> None:
+    ws = Downstream()
+    wire = b"".join(masked(Opcode.BINARY, b"%06d" % number) for number in range(20_000))
+    ws.session.valve.pause()
+    ws.lower.into.data(wire, 0)
+    ws.lower.into.data(masked(Opcode.TEXT, b"after"), 0)
+    assert ws.session.body == b""
+    assert ws.reading.held == 1
+    ws.session.valve.resume()
+    assert ws.session.body == b"", "a valve emits nothing in the turn of its resume"
+    ws.clock.advance(0)
+    assert ws.session.log[1:] == [*(b"%06d" % number for number in range(20_000)), b"after"]
+    assert ws.session.flags[-1] == TEXT
+
+
+def test_a_session_that_pauses_at_every_message_gets_them_one_by_one_and_then_the_close() -> None:
+    ws = Downstream()
+    ws.session.is_shy = True
+    wire = b"".join(masked(Opcode.BINARY, b"%d" % number) for number in range(50))
+    ws.lower.into.data(wire + masked(Opcode.PING, b"p") + CLOSE_1000, 0)
+    ws.lower.into.end(None)
+    for number in range(50):
+        assert ws.session.body == b"".join(b"%d" % known for known in range(number + 1))
+        ws.session.valve.resume()
+        ws.clock.advance(0)
+    assert ws.session.is_ended
+    assert close_of(ws.session) == (1000, "")
+
+
+def test_a_connection_that_is_lost_while_messages_wait_aborts_at_once() -> None:
+    ws = Downstream()
+    ws.session.valve.pause()
+    ws.lower.into.data(masked(Opcode.BINARY, b"x"), 0)
+    ws.lower.into.abort(Reason.DOWNSTREAM_RESET)
+    assert ws.session.aborted is Reason.DOWNSTREAM_RESET
+    ws.session.valve.resume()
+    ws.clock.advance(0)
+    assert ws.session.body == b""
