@@ -38,17 +38,20 @@ class AcceptedDriver(StreamDriver):
         return (_end(transport.get_extra_info("peername")), _end(transport.get_extra_info("sockname")))
 
 
-async def listen(sock: socket.socket, accepted: Callable[[AcceptedDriver], None]) -> asyncio.Server:
-    """Accept connections of a listening TCP or UNIX socket."""
+async def listen(
+    sock: socket.socket, accepted: Callable[[AcceptedDriver], None], backlog: int
+) -> asyncio.Server:
+    """Accept connections of a listening socket. Event loops listen(2) again: they must know `backlog`."""
     loop = asyncio.get_running_loop()
     serve = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
-    return await serve(lambda: AcceptedDriver(accepted), sock=sock)
+    return await serve(lambda: AcceptedDriver(accepted), sock=sock, backlog=backlog)
 
 
 class StreamAcceptor(Acceptor):
     """What listening stream sockets have in common: bind, serve, stop. Connections outlive it."""
 
-    def __init__(self) -> None:
+    def __init__(self, backlog: int) -> None:
+        self._backlog = backlog
         self._sock: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._accept: Accept | None = None
@@ -67,7 +70,7 @@ class StreamAcceptor(Acceptor):
     async def serve(self, accept: Accept) -> None:
         assert self._sock is not None, "bind first"
         self._accept = accept
-        self._server = await listen(self._sock, self._accepted)
+        self._server = await listen(self._sock, self._accepted, self._backlog)
 
     def stop(self) -> None:
         self._accept = None

@@ -16,7 +16,7 @@ class TcpAcceptor(StreamAcceptor):
     """A listening TCP socket."""
 
     def __init__(self, options: TcpListenerOptions, listener: str, environment: Environment) -> None:
-        super().__init__()
+        super().__init__(options.backlog)
         del environment
         self._options = options
         self._listener = listener

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from l7mp_mesh.model.options import Port, RemotePort, option
+from l7mp_mesh.model.options import Between, Port, RemotePort, option
+
+Backlog = Annotated[int, Between(1, 65535)]
+"""Length of an accept queue; the system may allow less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +20,7 @@ class TcpListenerOptions:
         default="",
         metadata=option("host", doc="Address to bind; empty binds all, IPv4 and IPv6."),
     )
-    backlog: int = field(default=1024, metadata=option(doc="Length of the accept queue (listen(2))."))
+    backlog: Backlog = field(default=1024, metadata=option(doc="Length of the accept queue (listen(2))."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

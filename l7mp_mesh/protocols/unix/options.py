@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from l7mp_mesh.model.errors import ConfigError
 from l7mp_mesh.model.options import option
+from l7mp_mesh.protocols.tcp.options import Backlog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +14,7 @@ class UnixListenerOptions:
     """Where a UNIX listener binds. Source: L7mp listener spec."""
 
     filename: str = field(metadata=option("path", doc="Socket file; a stale one is replaced."))
-    backlog: int = field(default=1024, metadata=option(doc="Length of the accept queue (listen(2))."))
+    backlog: Backlog = field(default=1024, metadata=option(doc="Length of the accept queue (listen(2))."))
 
     def __post_init__(self) -> None:
         if "\0" in self.filename:
