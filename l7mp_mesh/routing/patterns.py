@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_network
 from typing import Final
 
@@ -10,6 +9,7 @@ from l7mp_mesh.ports.attributes import Attributes
 from l7mp_mesh.routing.compare import address_number
 from l7mp_mesh.routing.fields import Field
 from l7mp_mesh.routing.leaf import Test
+from l7mp_mesh.routing.regex import BadRegex, Regex
 
 MAX_SUBJECT: Final = 65536
 """Longest string, in characters, that a regular expression is tried on."""
@@ -20,7 +20,7 @@ class Search(Test):
 
     __slots__ = ("field", "pattern")
 
-    def __init__(self, where: Field, pattern: re.Pattern[str]) -> None:
+    def __init__(self, where: Field, pattern: Regex) -> None:
         self.field = where
         self.pattern = pattern
 
@@ -28,7 +28,7 @@ class Search(Test):
         data = self.field.read(attributes)
         if not isinstance(data, str) or len(data) > MAX_SUBJECT:
             return False
-        return self.pattern.search(data) is not None
+        return self.pattern.is_in(data)
 
 
 class FullMatch(Search):
@@ -40,7 +40,7 @@ class FullMatch(Search):
         data = self.field.read(attributes)
         if not isinstance(data, str) or len(data) > MAX_SUBJECT:
             return False
-        return self.pattern.fullmatch(data) is not None
+        return self.pattern.covers(data)
 
 
 class InNetwork(Test):
@@ -65,8 +65,8 @@ class InNetwork(Test):
 def compile_pattern(where: Field, text: str, *, whole: bool, ignore_case: bool) -> Test | None:
     """A regular expression; None when it is not valid."""
     try:
-        pattern = re.compile(text, re.IGNORECASE if ignore_case else 0)
-    except (re.error, OverflowError, RecursionError):
+        pattern = Regex(text, ignore_case=ignore_case)
+    except BadRegex:
         return None
     return FullMatch(where, pattern) if whole else Search(where, pattern)
 

@@ -3,8 +3,7 @@
 A missing field or a value of the wrong type is "no match", and so is a predicate that makes no sense (a bad
 pattern, a prefix that is no string): nothing here raises, whatever the configuration or the peer says.
 
-Regular expressions are Python's, and search at most MAX_SUBJECT characters: a longer value does not match.
-The bound does not tame a pattern that backtracks without end; who writes rules is trusted that far.
+Regular expressions are RE2's, and search at most MAX_SUBJECT characters: a longer value does not match.
 """
 
 from __future__ import annotations

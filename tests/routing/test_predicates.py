@@ -44,6 +44,7 @@ YES = [
     (Op.MATCHES, "abcd", "^a.*d$"),
     (Op.FULL_MATCH, "abcd", "a.*d"),
     (Op.FULL_MATCH, "ab", "a|ab"),
+    (Op.FULL_MATCH, "Ä\udcff", ".."),
     (Op.TEST, "a", "a"),
     (Op.TEST, 1, 1.0),
     (Op.TEST, None, None),

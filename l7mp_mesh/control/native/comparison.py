@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Callable
 from ipaddress import ip_network
 
 from l7mp_mesh.control.native.reader import Cursor
 from l7mp_mesh.model.match import Op
 from l7mp_mesh.model.value import Frozen, Json
+from l7mp_mesh.routing.regex import BadRegex, Regex
 
 TYPES = (
     "number", "string", "boolean", "object", "undefined", "array", "null", "date", "time", "date-time",
@@ -52,12 +51,9 @@ def _is_regex(cursor: Cursor) -> bool:
     if pattern is None:
         return False
     try:
-        with warnings.catch_warnings():
-            # "Possible nested set" is for programmers; the pattern means what it means.
-            warnings.simplefilter("ignore", FutureWarning)
-            re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        cursor.refuse(f"not a regular expression: {error}")
+        Regex(pattern)
+    except BadRegex as error:
+        cursor.refuse(f"not a regular expression: {error.why}")
         return False
     return True
 

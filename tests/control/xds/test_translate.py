@@ -285,7 +285,12 @@ def action(**fields: object) -> Resource:
         (
             one_route(match={"safe_regex": {"regex": "("}}),
             f"{VHOST}.routes[0].match.safe_regex.regex",
-            "not a regular expression",
+            "not a regular expression: missing )",
+        ),
+        (
+            one_route(match={"safe_regex": {"regex": "(?!a)b"}}),
+            f"{VHOST}.routes[0].match.safe_regex.regex",
+            "not a regular expression: invalid perl operator: (?!",
         ),
         (
             one_route(match={"prefix": "/", "headers": [{"name": "x", "range_match": {"end": "1"}}]}),

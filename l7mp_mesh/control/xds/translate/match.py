@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from l7mp_mesh import api
 from l7mp_mesh.control.xds.translate.fields import only, required, under
 from l7mp_mesh.model.errors import ConfigError
 from l7mp_mesh.model.match import All, Always, AnyOf, Compare, NoneOf, Op, Predicate
+from l7mp_mesh.routing.regex import BadRegex, Regex
 
 PATH = "/HTTP/url/pathname"
 """Without the query: Envoy's path matchers never see it."""
@@ -56,9 +55,9 @@ def _regex(matcher: api.Proto, path: str) -> str:
     here = under(path, "regex")
     text = required(matcher.regex, here)
     try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ConfigError(here, f"not a regular expression: {error}") from error
+        Regex(text)
+    except BadRegex as error:
+        raise ConfigError(here, f"not a regular expression: {error.why}") from error
     return text
 
 
