@@ -158,5 +158,5 @@ class Inventory(ABC):
         503 when the new path can not be connected)."""
 
     @abstractmethod
-    def watch(self, notify: Callable[[SessionRecord], None]) -> Callable[[], None]:
-        """Call `notify` at every status change of any session; returns what ends the watch."""
+    def when_over(self, name: str, call: Callable[[], None]) -> bool:
+        """Call once, when the live session called `name` has ended; False when there is none."""

@@ -104,10 +104,8 @@ class Flow(Session, PathOwner, LaneOwner):
         self._become(SessionStatus.CONNECTED)
         self._settle(path)
         if has_log:
-            self.note("CONNECT", "Session successfully connected")
-        else:
             # A log that is begun later has this entry anyway.
-            self._registry.changed(self)
+            self.note("CONNECT", "Session successfully connected")
         lane = self._lane = Lane(self._exit, self)
         path.attach(lane)
         self._entry.retarget(path.first)

@@ -37,7 +37,7 @@ class Registry(Inventory):
         self._limits: Deadlines[Session] = Deadlines(_too_late)
         self._idle: IdleWatch[Session] = IdleWatch(_was_used, _idle)
         self._patrol = Patrol(self._live, _idle)
-        self._watchers: list[Callable[[SessionRecord], None]] = []
+        self._over: dict[int, list[Callable[[], None]]] = {}
         self._timer: Handle | None = None
         self._on_empty: Callable[[], None] | None = None
 
@@ -65,8 +65,6 @@ class Registry(Inventory):
         limit = session.time_limit
         if limit is not None and session.is_live:
             self._limits.arm(session, limit, self.clock.now())
-        if self._watchers:
-            self.changed(session)
 
     @property
     def count(self) -> int:
@@ -83,13 +81,6 @@ class Registry(Inventory):
             self._on_empty = call
         else:
             call()
-
-    def changed(self, session: Session) -> None:
-        """Tell those who watch."""
-        if self._watchers:
-            record = session.record()
-            for notify in list(self._watchers):
-                notify(record)
 
     def lift_limit(self, session: Session) -> None:
         """Let the session live as long as it wants."""
@@ -108,8 +99,9 @@ class Registry(Inventory):
         track = session.source.listener.options.track
         if track:
             self._tracked.append((self.clock.now() + track, session.record()))
-        if self._watchers:
-            self.changed(session)
+        if self._over:
+            for call in self._over.pop(session.serial, ()):
+                call()
         if not self._live and self._on_empty is not None:
             call, self._on_empty = self._on_empty, None
             call()
@@ -143,9 +135,12 @@ class Registry(Inventory):
             raise RerouteFailed(404, "No such session")
         await session.reroute(lambda: self._plan_for(route))
 
-    def watch(self, notify: Callable[[SessionRecord], None]) -> Callable[[], None]:
-        self._watchers.append(notify)
-        return lambda: self._watchers.remove(notify)
+    def when_over(self, name: str, call: Callable[[], None]) -> bool:
+        session = self._find(name)
+        if session is None:
+            return False
+        self._over.setdefault(session.serial, []).append(call)
+        return True
 
     def _find(self, name: str) -> Session | None:
         for session in reversed(self._live.values()):

@@ -55,9 +55,6 @@ class Inventoried(Protocol):
 
     clock: Clock
 
-    def changed(self, session: Session) -> None:
-        """Tell those who watch."""
-
     def lift_limit(self, session: Session) -> None:
         """Let the session live as long as it wants."""
 
@@ -196,12 +193,11 @@ class Session(SessionView):
         return None if self.plan is None else self.plan.route
 
     def note(self, event: str, message: str, content: str = "") -> None:
-        """Add to the event log, and tell those who watch."""
+        """Add to the event log."""
         log = self._log()
         if len(log) >= EVENT_LIMIT:
             del log[2]
         log.append(Event(event, self._registry.clock.wall(), message, content))
-        self._registry.changed(self)
 
     def record(self) -> SessionRecord:
         """Everything about the session at this moment."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from support.attributes import session as attributes_of
 from support.leg import FakeLeg
@@ -11,7 +13,7 @@ from support.upstream import World, settle
 from l7mp_mesh.model.rules import Route, WeightedTarget
 from l7mp_mesh.pipe.kind import Kind
 from l7mp_mesh.pipe.reason import Reason
-from l7mp_mesh.ports.session import RerouteFailed, SessionRecord, SessionStatus
+from l7mp_mesh.ports.session import RerouteFailed, SessionStatus
 
 NAME = attributes_of().name
 
@@ -48,34 +50,19 @@ async def test_an_ended_session_stays_as_long_as_its_listener_says() -> None:
 
 
 @inside
-async def test_a_watcher_hears_of_every_change() -> None:
+async def test_the_end_of_one_session_is_told_to_who_asked() -> None:
     world = World()
     world.cluster("up", Kind.STREAM)
-    heard: list[SessionStatus] = []
-    stop = world.registry.watch(lambda record: heard.append(record.status))
-    session = world.begin(FakeLeg())
+    heard: list[str] = []
+    session, other = world.begin(FakeLeg(), attributes_of("UDP")), world.begin(FakeLeg())
     await settle()
+    for word in ("one", "two"):
+        assert world.registry.when_over(session.name, partial(heard.append, word))
+    other.close(Reason.OK)
+    assert heard == []
     session.close(Reason.OK)
-    assert heard == [SessionStatus.INIT, SessionStatus.CONNECTED, SessionStatus.DESTROYED]
-    stop()
-    world.begin(FakeLeg())
-    assert len(heard) == 3
-
-
-@inside
-async def test_a_watcher_that_stops_in_the_middle_harms_nobody() -> None:
-    world = World()
-    world.cluster("up", Kind.STREAM)
-    heard: list[SessionRecord] = []
-
-    def once(_: SessionRecord) -> None:
-        stop()
-
-    stop = world.registry.watch(once)
-    world.registry.watch(heard.append)
-    world.begin(FakeLeg())
-    assert len(heard) == 1
-    await settle()
+    assert heard == ["one", "two"]
+    assert not world.registry.when_over(session.name, partial(heard.append, "three"))
 
 
 @inside

@@ -84,7 +84,7 @@ class FakeInventory(Inventory):
         self.sessions: dict[str, SessionRecord] = {}
         self.moved: list[tuple[str, Route]] = []
         self.fail: RerouteFailed | None = None
-        self.watchers: list[Callable[[SessionRecord], None]] = []
+        self.over: list[Callable[[], None]] = []
 
     def records(self) -> list[SessionRecord]:
         return list(self.sessions.values())
@@ -106,9 +106,12 @@ class FakeInventory(Inventory):
             raise RerouteFailed(404, "No such session")
         self.moved.append((name, route))
 
-    def watch(self, notify: Callable[[SessionRecord], None]) -> Callable[[], None]:
-        self.watchers.append(notify)
-        return lambda: self.watchers.remove(notify)
+    def when_over(self, name: str, call: Callable[[], None]) -> bool:
+        known = self.sessions.get(name)
+        if known is None or known.status is SessionStatus.DESTROYED:
+            return False
+        self.over.append(call)
+        return True
 
 
 class Api:

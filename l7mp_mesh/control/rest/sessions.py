@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 
 from l7mp_mesh.control.native import Decoded, Source, parsed
@@ -17,7 +17,7 @@ from l7mp_mesh.model.rules import Route
 from l7mp_mesh.model.snapshot import Key, Kind, Object
 from l7mp_mesh.model.value import Json
 from l7mp_mesh.pipe.reason import Reason
-from l7mp_mesh.ports.session import Inventory, RerouteFailed, SessionRecord, SessionStatus
+from l7mp_mesh.ports.session import Inventory, RerouteFailed
 
 _MOVE = "move session"
 
@@ -30,7 +30,6 @@ class Sessions:
         self._inventory = inventory
         self._lent: dict[str, frozenset[Key]] = {}
         """What sessions brought into the configuration by a route of their own."""
-        self._unwatch: Callable[[], None] | None = None
 
     async def list(self, call: Call) -> Json:
         """All of them, oldest first."""
@@ -84,25 +83,18 @@ class Sessions:
     async def _lend(self, name: str, inside: dict[Key, Object]) -> None:
         before = self._lent.pop(name, frozenset())
         if inside:
-            self._lent[name] = frozenset(inside)
-            if self._unwatch is None:
-                self._unwatch = self._inventory.watch(self._changed)
-            record = self._inventory.record(name)
-            if record is None or record.status is SessionStatus.DESTROYED:
-                before |= self._lent.pop(name)
+            if self._inventory.when_over(name, partial(self._over, name)):
+                self._lent[name] = frozenset(inside)
+            else:
+                before |= frozenset(inside)
         await self._remove(before)
 
-    def _changed(self, record: SessionRecord) -> None:
-        if record.status is SessionStatus.DESTROYED and record.name in self._lent:
-            spawn("end of a session's own route", self._remove(self._lent.pop(record.name)))
-
-    def _watch_no_more(self) -> None:
-        if not self._lent and self._unwatch is not None:
-            self._unwatch()
-            self._unwatch = None
+    def _over(self, name: str) -> None:
+        keys = self._lent.pop(name, None)
+        if keys is not None:
+            spawn("end of a session's own route", self._remove(keys))
 
     async def _remove(self, keys: frozenset[Key]) -> None:
-        self._watch_no_more()
         if keys:
             async with self._editor.lock:
                 gone = orphans(self._editor.snapshot.objects, (), keys)

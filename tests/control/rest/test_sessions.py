@@ -139,11 +139,17 @@ async def test_clusters_of_a_session_s_own_route_go_with_it(api: Api) -> None:
     await api.do("PUT", PATH, {"route": {"destination": ECHO}})
     await api.do("PUT", PATH, {"route": {"destination": {"name": "own", **ECHO}}})
     assert await api.names("clusters") == ["own"]
-    for notify in api.inventory.watchers:
-        notify(record(SessionStatus.FINALIZING))
-        notify(record(SessionStatus.DESTROYED))
-    while api.inventory.watchers or await api.get("clusters"):
+    for call in api.inventory.over:
+        call()
+    while await api.get("clusters"):
         await asyncio.sleep(0)
+
+
+@with_api
+async def test_clusters_of_a_session_that_ended_while_it_moved_go_at_once(api: Api) -> None:
+    api.inventory.sessions[NAME] = record(SessionStatus.DESTROYED)
+    await api.do("PUT", PATH, {"route": {"destination": ECHO}})
+    assert await api.names("clusters") == []
 
 
 @with_api
