@@ -25,10 +25,17 @@ class AcceptedDriver(StreamDriver):
     def __init__(self, accepted: Callable[[AcceptedDriver], None]) -> None:
         super().__init__(Reason.DOWNSTREAM_RESET)
         self._accepted = accepted
+        self.gone: Callable[[], None] | None = None
+        """Called once when the connection no longer exists."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._accepted(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.gone is not None:
+            self.gone()
 
     def ends(self) -> Ends:
         """Peer and local address of the connection."""
@@ -41,17 +48,22 @@ class AcceptedDriver(StreamDriver):
 async def listen(
     sock: socket.socket, accepted: Callable[[AcceptedDriver], None], backlog: int
 ) -> asyncio.Server:
-    """Accept connections of a listening socket. Event loops listen(2) again: they must know `backlog`."""
+    """Accept connections of a listening socket; event loops make it listen again, with `backlog`."""
     loop = asyncio.get_running_loop()
     serve = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
     return await serve(lambda: AcceptedDriver(accepted), sock=sock, backlog=backlog)
 
 
 class StreamAcceptor(Acceptor):
-    """What listening stream sockets have in common: bind, serve, stop. Connections outlive it."""
+    """What listening stream sockets have in common: bind, serve, stop. Connections outlive it.
 
-    def __init__(self, backlog: int) -> None:
+    A connection beyond `limit` live ones is reset at once; 0 is no limit.
+    """
+
+    def __init__(self, backlog: int, limit: int) -> None:
         self._backlog = backlog
+        self._limit = limit
+        self._live = 0
         self._sock: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._accept: Accept | None = None
@@ -83,8 +95,16 @@ class StreamAcceptor(Acceptor):
     def _accepted(self, driver: AcceptedDriver) -> None:
         if self._accept is None:
             driver.close(Reason.SHUTDOWN)
+        elif 0 < self._limit <= self._live:
+            driver.close(Reason.OVERFLOW)
+            self.refuse()
         else:
+            self._live += 1
+            driver.gone = self._gone
             self._accept(driver, self.describe(driver))
+
+    def _gone(self) -> None:
+        self._live -= 1
 
 
 def _end(name: object) -> tuple[str, int]:

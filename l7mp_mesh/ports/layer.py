@@ -34,6 +34,9 @@ class ConnectFailed(Exception):
 class Acceptor(ABC):
     """A bound address that emits legs."""
 
+    refused: Callable[[], None] | None = None
+    """Told of every leg that was not emitted because there were too many."""
+
     @abstractmethod
     async def bind(self) -> None:
         """Take the address. Raises BindFailed, so that REST and xDS can report it."""
@@ -58,6 +61,11 @@ class Acceptor(ABC):
     def port(self) -> int:
         """The bound port (useful with port 0), 0 when there is none."""
         return 0
+
+    def refuse(self) -> None:
+        """A leg more than there may be: tell `refused`."""
+        if self.refused is not None:
+            self.refused()
 
 
 class Layer(ABC):

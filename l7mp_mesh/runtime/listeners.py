@@ -57,6 +57,7 @@ class ListenerRun:
         """New sessions are of `source` from now on."""
         self.source = source
         self.listener = source.listener
+        self.acceptor.refused = source.stats.refused.add
 
     def release(self) -> None:
         """Let go of the address; everything accepted lives on, and `regain` may follow."""

@@ -169,7 +169,8 @@ class Runtime:
                 runs = self._listeners.items()
                 return of_listeners({name: run.source.stats for name, run in runs}, self.registry.live())
             case Kind.CLUSTER:
-                return of_clusters({name: cluster.stats for name, (_, cluster) in self._clusters.items()})
+                clusters = self._clusters.items()
+                return of_clusters({name: it.stats for name, (_, it) in clusters}, self.registry.live())
             case Kind.RULE:
                 return {rule.name: {"sessions": rule.hits} for rule in self._names.rules.values()}
             case _:
@@ -336,6 +337,7 @@ class Runtime:
                 stats.histogram("listener_session_seconds", "Duration of sessions", **labels),
                 stats.counter("listener_received_messages", "Messages or chunks from clients", **labels),
                 stats.counter("listener_sent_messages", "Messages or chunks to clients", **labels),
+                stats.counter("listener_refused", "Clients refused because there were too many", **labels),
             ),
             self._rescue,
             self._log,

@@ -30,6 +30,7 @@ class SourceStats:
     duration: Histogram
     received_messages: Counter = field(default_factory=Counter)
     sent_messages: Counter = field(default_factory=Counter)
+    refused: Counter = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)

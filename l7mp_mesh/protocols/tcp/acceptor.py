@@ -16,7 +16,7 @@ class TcpAcceptor(StreamAcceptor):
     """A listening TCP socket."""
 
     def __init__(self, options: TcpListenerOptions, listener: str, environment: Environment) -> None:
-        super().__init__(options.backlog)
+        super().__init__(options.backlog, options.max_connections)
         del environment
         self._options = options
         self._listener = listener

@@ -10,6 +10,9 @@ from l7mp_mesh.model.options import Between, Port, RemotePort, option
 Backlog = Annotated[int, Between(1, 65535)]
 """Length of an accept queue; the system may allow less."""
 
+Limit = Annotated[int, Between(0, 1 << 30)]
+"""How many there may be at once; 0: any number."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpListenerOptions:
@@ -21,6 +24,10 @@ class TcpListenerOptions:
         metadata=option("host", doc="Address to bind; empty binds all, IPv4 and IPv6."),
     )
     backlog: Backlog = field(default=1024, metadata=option(doc="Length of the accept queue (listen(2))."))
+    max_connections: Limit = field(
+        default=0,
+        metadata=option(doc="Connections at once, more are reset; 0: as many as the system allows."),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

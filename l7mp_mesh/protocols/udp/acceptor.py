@@ -22,6 +22,7 @@ class UdpAcceptor(Acceptor, Claim):
         self._port: UdpPort | None = None
         self._accept: Accept | None = None
         self._serial = 0
+        self._live = 0
         self._number = options.port
         connect = options.connect
         self.specificity = (connect.address is not None) + (connect.port is not None)
@@ -44,7 +45,7 @@ class UdpAcceptor(Acceptor, Claim):
         connect = self._options.connect
         if self._options.mode is Mode.SINGLETON:
             assert connect.address is not None and connect.port is not None, "checked at validation"  # noqa: PT018
-            flow = self._port.flow((connect.address, connect.port))
+            flow = self._port.flow((connect.address, connect.port), self)
             if flow is not None:
                 self.begin(flow)
 
@@ -62,8 +63,15 @@ class UdpAcceptor(Acceptor, Claim):
             and (connect.port is None or connect.port == peer[1])
         )
 
+    def has_room(self) -> bool:
+        return self._options.max_sessions == 0 or self._live < self._options.max_sessions
+
+    def ended(self) -> None:
+        self._live -= 1
+
     def begin(self, flow: UdpFlow) -> None:
         assert self._accept is not None, "wants() said so"
+        self._live += 1
         local = flow.local
         peer = Peer("UDP", flow.peer[0], flow.peer[1], local[0], local[1])
         attributes = Attributes(self._listener, "UDP", peer, self._serial)

@@ -35,6 +35,18 @@ class Claim(ABC):
     def begin(self, flow: UdpFlow) -> None:
         """A new flow that the listener must route (or close)."""
 
+    @abstractmethod
+    def has_room(self) -> bool:
+        """Whether the listener may have one more flow."""
+
+    @abstractmethod
+    def refuse(self) -> None:
+        """A peer that the listener wants has found no room."""
+
+    @abstractmethod
+    def ended(self) -> None:
+        """A flow that has begun was closed."""
+
 
 class UdpPort(DatagramReceiver):
     """One bound socket with its flows."""
@@ -68,11 +80,11 @@ class UdpPort(DatagramReceiver):
         self._claims.remove(claim)
         self._close_when_unused()
 
-    def flow(self, peer: Address) -> UdpFlow | None:
+    def flow(self, peer: Address, claim: Claim) -> UdpFlow | None:
         """A new flow to `peer`; None when there is one already."""
         if peer in self._flows:
             return None
-        flow = self._flows[peer] = UdpFlow(self, peer, self._clock)
+        flow = self._flows[peer] = UdpFlow(self, peer, self._clock, claim)
         return flow
 
     def end(self, flow: UdpFlow) -> None:
@@ -93,7 +105,10 @@ class UdpPort(DatagramReceiver):
             return
         for claim in self._claims:
             if claim.wants(address):
-                flow = self._flows[address] = UdpFlow(self, address, self._clock)
+                if not claim.has_room():
+                    claim.refuse()
+                    return
+                flow = self._flows[address] = UdpFlow(self, address, self._clock, claim)
                 flow.take(data)
                 claim.begin(flow)
                 return
@@ -147,8 +162,9 @@ class UdpPorts:
 class UdpFlow(DatagramLeg):
     """What one peer and a listener's socket say to each other."""
 
-    def __init__(self, port: UdpPort, peer: Address, clock: Clock) -> None:
+    def __init__(self, port: UdpPort, peer: Address, clock: Clock, claim: Claim) -> None:
         super().__init__(clock)
+        self._claim = claim
         self._port: UdpPort | None = port
         self.peer = peer
         self.local = port.local
@@ -162,3 +178,4 @@ class UdpFlow(DatagramLeg):
         port, self._port = self._port, None
         if port is not None:
             port.end(self)
+            self._claim.ended()

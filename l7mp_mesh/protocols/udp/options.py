@@ -7,10 +7,13 @@ from enum import Enum
 
 from l7mp_mesh.model.errors import ConfigError
 from l7mp_mesh.model.options import Port, RemotePort, Seconds, option
-from l7mp_mesh.protocols.tcp.options import BindOptions
+from l7mp_mesh.protocols.tcp.options import BindOptions, Limit
 
 IDLE_TIMEOUT = 60.0
 """Seconds; Envoy's udp_proxy has the same default."""
+
+MAX_SESSIONS = 32768
+"""A session holds a port of ours towards its endpoint, and a system has not more of them to choose from."""
 
 
 class Mode(Enum):
@@ -52,6 +55,10 @@ class UdpListenerOptions:
     idle_timeout: Seconds = field(
         default=IDLE_TIMEOUT,
         metadata=option(doc="Seconds without a datagram in either direction that end a session; 0: never."),
+    )
+    max_sessions: Limit = field(
+        default=MAX_SESSIONS,
+        metadata=option(doc="Sessions at once; datagrams of further peers are dropped. 0: no limit."),
     )
 
     def __post_init__(self) -> None:

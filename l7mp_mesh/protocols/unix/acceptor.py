@@ -19,7 +19,7 @@ class UnixAcceptor(StreamAcceptor):
     """A listening UNIX socket; its file is removed when it stops."""
 
     def __init__(self, options: UnixListenerOptions, listener: str, environment: Environment) -> None:
-        super().__init__(options.backlog)
+        super().__init__(options.backlog, options.max_connections)
         del environment
         self._options = options
         self._listener = listener

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from l7mp_mesh.model.errors import ConfigError
 from l7mp_mesh.model.options import option
-from l7mp_mesh.protocols.tcp.options import Backlog
+from l7mp_mesh.protocols.tcp.options import Backlog, Limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,10 @@ class UnixListenerOptions:
 
     filename: str = field(metadata=option("path", doc="Socket file; a stale one is replaced."))
     backlog: Backlog = field(default=1024, metadata=option(doc="Length of the accept queue (listen(2))."))
+    max_connections: Limit = field(
+        default=0,
+        metadata=option(doc="Connections at once, more are reset; 0: as many as the system allows."),
+    )
 
     def __post_init__(self) -> None:
         if "\0" in self.filename:
