@@ -76,3 +76,6 @@ class Upstream(ABC):
         With `is_fresh` its connection is a new one.
         Raises ConnectFailed (NO_ENDPOINT, CONNECT_FAILED, CONNECT_TIMEOUT, ...).
         """
+
+    def count(self, received: int, sent: int, received_messages: int, sent_messages: int) -> None:  # noqa: B027
+        """A session that had this cluster for its destination is over: what it has passed."""

@@ -35,6 +35,7 @@ def make_cluster(
     """A cluster without endpoints yet."""
     row, role = cluster_role(protocols, value.protocol.name)
     options = value.protocol.options
+    labels = {"clusterName": value.name}
     stack = Stack.of(role.connector(options, environment), role.layers(options, environment))
     return Cluster(
         value.name,
@@ -42,10 +43,12 @@ def make_cluster(
         stack,
         ClusterStats(
             l7mp.cluster_requests(stats, value.name, value.protocol.name),
-            stats.counter(
-                "cluster_connect_failures", "Legs that could not be opened", clusterName=value.name
-            ),
-            stats.gauge("cluster_active_legs", "Legs on loan", clusterName=value.name),
+            stats.counter("cluster_connect_failures", "Legs that could not be opened", **labels),
+            stats.gauge("cluster_active_legs", "Legs on loan", **labels),
+            stats.counter("cluster_received_bytes", "Payload from clients", **labels),
+            stats.counter("cluster_sent_bytes", "Payload to clients", **labels),
+            stats.counter("cluster_received_messages", "Messages or chunks from clients", **labels),
+            stats.counter("cluster_sent_messages", "Messages or chunks to clients", **labels),
         ),
         is_virtual=role.is_virtual,
         is_retriable=role.is_retriable,

@@ -15,7 +15,7 @@ class Passed:
 
     __slots__ = ("received", "received_messages", "sent", "sent_messages")
 
-    def __init__(self, stats: SourceStats) -> None:
+    def __init__(self, stats: SourceStats | ClusterStats) -> None:
         self.received = stats.received.value
         self.received_messages = stats.received_messages.value
         self.sent = stats.sent.value
@@ -37,22 +37,20 @@ def of_listeners(stats: Mapping[str, SourceStats], live: Iterable[Session]) -> M
         known = passed.get(session.source.listener.name)
         if known is not None:
             known.add(session)
-    return {name: _listener(stats[name], sums) for name, sums in passed.items()}
+    return {name: _shown(stats[name], sums) for name, sums in passed.items()}
 
 
-def of_clusters(stats: Mapping[str, ClusterStats]) -> Mapping[str, Json]:
-    """By name of the cluster."""
-    return {
-        name: {
-            "sessions": counters.requests.value,
-            "active": counters.active.value,
-            "failures": counters.failures.value,
-        }
-        for name, counters in stats.items()
-    }
+def of_clusters(stats: Mapping[str, ClusterStats], live: Iterable[Session]) -> Mapping[str, Json]:
+    """By name of the cluster; a session counts for its destination, the last one if it was moved."""
+    passed = {name: Passed(counters) for name, counters in stats.items()}
+    for session in live:
+        known = passed.get(session.cluster_name)
+        if known is not None:
+            known.add(session)
+    return {name: _shown(stats[name], sums) for name, sums in passed.items()}
 
 
-def _listener(counters: SourceStats, passed: Passed) -> Json:
+def _shown(counters: SourceStats | ClusterStats, passed: Passed) -> Json:
     return {
         "sessions": counters.requests.value,
         "active": counters.active.value,

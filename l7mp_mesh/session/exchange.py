@@ -22,8 +22,7 @@ from l7mp_mesh.ports.attributes import Attributes
 from l7mp_mesh.ports.layer import ConnectFailed
 from l7mp_mesh.ports.leg import Kind, Leg
 from l7mp_mesh.ports.session import SessionStatus, StageRecord, StageStatus, Traffic
-from l7mp_mesh.ports.upstream import Lease, Upstream
-from l7mp_mesh.routing.table import Cell
+from l7mp_mesh.ports.upstream import Lease
 from l7mp_mesh.session.connect import connect, first_attempts
 from l7mp_mesh.session.flow import LINGER, Broken
 from l7mp_mesh.session.hop import Hop
@@ -45,7 +44,6 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         "_answer",
         "_answer_ended",
         "_attempts",
-        "_cell",
         "_down",
         "_ending",
         "_is_started",
@@ -65,7 +63,6 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         self._answer = Answer(self)
         self._answer.next = leg.sink
         self._lease: Lease | None = None
-        self._cell: Cell[Upstream] | None = None
         self._task: asyncio.Task[None] | None = None
         self._attempts = 0
         self._tried: list[Endpoint] | None = None
@@ -274,16 +271,13 @@ class Exchange(Session, TerminalOwner, MiddleOwner):
         self._stop_task()
         self.received_bytes = self._terminal.bytes
         self.sent_bytes = self._answer.bytes
-        stats = self.source.stats
-        stats.received_messages.value += self._terminal.chunks
-        stats.sent_messages.value += self._answer.chunks
         self._drop_lease(reason)
         self._terminal.unlink()
         self._answer.unlink()
         self._down = DISCARD
         if self._middle is not None:
             self._middle.close(reason)
-        self._account(reason, detail)
+        self._account(reason, detail, self._terminal.chunks, self._answer.chunks)
 
     async def reroute(self, find: Callable[[], Plan | None]) -> None:
         raise not_movable(self.name, "an exchange finishes on the route it took; the next one takes the new")

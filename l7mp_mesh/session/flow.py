@@ -126,7 +126,8 @@ class Flow(Session, PathOwner, LaneOwner):
         """`path` is the one in force."""
         self._path = path
         self._take(path.plan)
-        self.cluster_name = path.destination.cluster
+        self._cell = path.destination.cell
+        self.cluster_name = self._cell.name
         endpoint = path.destination.endpoint
         if endpoint is not None:
             port = "" if endpoint.port is None else f":{endpoint.port}"
@@ -216,10 +217,7 @@ class Flow(Session, PathOwner, LaneOwner):
         self._let_go(reason)
         self.received_bytes = self._received.bytes
         self.sent_bytes = self._sent.bytes
-        stats = self.source.stats
-        stats.received_messages.value += self._received.chunks
-        stats.sent_messages.value += self._sent.chunks
-        self._account(reason, detail)
+        self._account(reason, detail, self._received.chunks, self._sent.chunks)
 
     def _let_go(self, reason: Reason) -> None:
         """Close every path and untie the knots, so that nothing waits for the garbage collector."""

@@ -61,7 +61,6 @@ class Hop(LaneOwner):
 
     __slots__ = (
         "_adapter",
-        "_cell",
         "_dropped",
         "_kind",
         "_lane",
@@ -71,6 +70,7 @@ class Hop(LaneOwner):
         "_owner",
         "_retry",
         "_task",
+        "cell",
         "inlet",
         "loses_boundaries",
         "origin",
@@ -85,7 +85,7 @@ class Hop(LaneOwner):
         self.status = StageStatus.INIT
         self.inlet = Inlet(self)
         self.loses_boundaries = False
-        self._cell = cell
+        self.cell = cell
         self._dropped = 0
         self._kind = kind
         self._owner = owner
@@ -106,7 +106,7 @@ class Hop(LaneOwner):
     @property
     def cluster(self) -> str:
         """Name of the cluster of the leg."""
-        return self._cell.name
+        return self.cell.name
 
     @property
     def dropped(self) -> int:
@@ -199,7 +199,7 @@ class Hop(LaneOwner):
             self._owner.hop_holds(self)
 
     def _may_reconnect(self) -> bool:
-        upstream = self._cell.value
+        upstream = self.cell.value
         return (
             self.status is StageStatus.READY
             and self._retry.retry_on.on_disconnect
@@ -252,12 +252,12 @@ class Hop(LaneOwner):
 
     async def _open(self, attempts: int) -> None:
         attributes = self._owner.attributes
-        upstream = self._cell.value
+        upstream = self.cell.value
         before = self.status
         if upstream is not None and is_per_message(self._kind, upstream.kind):
-            self._lease = RequestPerMessage(self._cell, attributes, self._retry)
+            self._lease = RequestPerMessage(self.cell, attributes, self._retry)
         else:
-            lease = await connect(self._cell, attributes, self._retry, attempts)
+            lease = await connect(self.cell, attributes, self._retry, attempts)
             if self.status is not before:
                 # The session ended, or took another way, while this was being connected.
                 lease.give_back(Reason.OK)

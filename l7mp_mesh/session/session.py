@@ -26,7 +26,8 @@ from l7mp_mesh.ports.session import (
     StageStatus,
     Traffic,
 )
-from l7mp_mesh.routing.table import Found
+from l7mp_mesh.ports.upstream import Upstream
+from l7mp_mesh.routing.table import Cell, Found
 from l7mp_mesh.session.plan import Plan
 from l7mp_mesh.session.source import Source
 
@@ -69,6 +70,7 @@ class Session(SessionView):
     """True when messages are piped into a byte stream somewhere on the way."""
 
     __slots__ = (
+        "_cell",
         "_events",
         "_found",
         "_registry",
@@ -102,6 +104,8 @@ class Session(SessionView):
         self.attributes = attributes
         self.source = source
         self._registry = registry
+        self._cell: Cell[Upstream] | None = None
+        """The destination in force."""
         self._events: list[Event] | None = None
         self._found: Found[Plan] | None = None
         self.plan: Plan | None = None
@@ -270,7 +274,7 @@ class Session(SessionView):
         assert self.status is not SessionStatus.DESTROYED, f"{self.name} is over"
         self.status = status
 
-    def _account(self, reason: Reason, detail: str) -> None:
+    def _account(self, reason: Reason, detail: str, received_messages: int, sent_messages: int) -> None:
         """The last entries: duration, counters, access log, inventory."""
         self.reason = reason
         self.detail = detail
@@ -280,6 +284,10 @@ class Session(SessionView):
         stats.active.value -= 1
         stats.received.value += self.received_bytes
         stats.sent.value += self.sent_bytes
+        stats.received_messages.value += received_messages
+        stats.sent_messages.value += sent_messages
+        if self._cell is not None and self._cell.value is not None:
+            self._cell.value.count(self.received_bytes, self.sent_bytes, received_messages, sent_messages)
         stats.duration.observe(self.duration)
         if reason not in ORDERLY:
             stats.failures.value += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from l7mp_mesh.model.endpoints import Endpoint, EndpointSet
 from l7mp_mesh.observe.stats import Counter, Gauge
@@ -41,6 +41,11 @@ class ClusterStats:
     requests: Counter
     failures: Counter
     active: Gauge
+    received: Counter = field(default_factory=Counter)
+    """Payload bytes from the clients of ended sessions."""
+    sent: Counter = field(default_factory=Counter)
+    received_messages: Counter = field(default_factory=Counter)
+    sent_messages: Counter = field(default_factory=Counter)
 
 
 class Loan(Lease):
@@ -138,6 +143,13 @@ class Cluster(Upstream):
             self._stats.failures.value += 1
             raise EndpointFailed(endpoint, error.reason, error.detail) from error
         return Loan(endpoint, leg, self._stats.active)
+
+    def count(self, received: int, sent: int, received_messages: int, sent_messages: int) -> None:
+        stats = self._stats
+        stats.received.value += received
+        stats.sent.value += sent
+        stats.received_messages.value += received_messages
+        stats.sent_messages.value += sent_messages
 
     def sweep(self, most: int) -> None:
         """One round of the pool's idle clock."""
