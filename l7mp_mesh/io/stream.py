@@ -139,6 +139,9 @@ class StreamDriver(asyncio.Protocol, Leg, Valve, Flushable):
 
     def write(self, chunk: bytes) -> None:
         """Hand a chunk to the socket, at the end of the turn."""
+        if type(chunk) is not bytes and not isinstance(chunk, bytearray | memoryview | bytes):
+            # Here whoever passes it on is found; when the turn ends, nobody is.
+            raise TypeError(f"expected bytes, got {type(chunk).__name__}")
         if self._kept is not None:
             self._kept.append(chunk)
         elif self._turn.is_on:

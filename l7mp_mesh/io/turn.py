@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 
 class Flushable(ABC):
@@ -38,8 +39,17 @@ class Turn:
         waiting = self._waiting
         if waiting:
             self._waiting = []
-            for writer in waiting:
-                writer.flush()
+            _flush(iter(waiting))
+
+
+def _flush(writers: Iterator[Flushable]) -> None:
+    try:
+        for writer in writers:
+            writer.flush()
+    except BaseException:
+        # A connection that fails is no matter of the others of this turn, whose bytes would never go out.
+        _flush(writers)
+        raise
 
 
 class _Local(threading.local):
