@@ -78,7 +78,7 @@ class Network:
         self.accept: Callable[[AcceptedDriver], None] | None = None
         self.upstreams: list[tuple[StreamDriver, Wire]] = []
 
-    async def serve(self, sock: Any, accepted: Callable[[AcceptedDriver], None]) -> Any:
+    async def serve(self, sock: Any, accepted: Callable[[AcceptedDriver], None], backlog: int) -> Any:
         self.accept = accepted
         return sock
 
