@@ -100,7 +100,7 @@ def _file(text: str, name: str) -> Iterator[Path]:
 def get(port: int, path: str = "/") -> tuple[int, bytes]:
     """Status and body."""
     with Client(port) as client:
-        response = client.ask(f"GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n".encode())
+        response = client.ask(f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
         return response.status, response.body
 
 

@@ -19,6 +19,7 @@ from l7mp_mesh.ports.leg import Leg
 from l7mp_mesh.ports.responder import Responder
 from l7mp_mesh.ports.upstream import Connector
 from l7mp_mesh.protocols.inline.answering import AnsweringLeg, problem
+from l7mp_mesh.protocols.inline.origin import fault_of_origin
 
 ANSWER_TIMEOUT = 60.0
 """Seconds for an answer: a change of the configuration may wait for others before it."""
@@ -29,15 +30,18 @@ class ControllerOptions:
     """Who may reach the REST API."""
 
     public: bool = field(
-        default=False, metadata=option(doc="Answer requests to addresses other than loopback, too.")
+        default=False,
+        metadata=option(
+            doc="Answer requests to addresses other than loopback, and under any Host and Origin, too."
+        ),
     )
 
 
 class ResponderConnector(Connector):
     """Legs to the responder called `name` in the environment.
 
-    Unless `is_public`, requests that did not come in through loopback or a UNIX socket get 403; with
-    `http_only`, a session of another kind is refused.
+    Unless `is_public`, requests that did not come in through loopback or a UNIX socket get 403, and so do
+    those that a browser sends for a foreign page; with `http_only`, a session of another kind is refused.
     """
 
     def __init__(self, name: str, environment: Environment, *, is_public: bool, http_only: bool) -> None:
@@ -52,8 +56,10 @@ class ResponderConnector(Connector):
             raise ConnectFailed(Reason.NO_ENDPOINT, f"{self._name} does not run in this proxy")
         if self._http_only and attributes.kind not in (None, Kind.EXCHANGE):
             raise ConnectFailed(Reason.NOT_ADAPTABLE, f"{self._name} is reached through HTTP only")
-        if self._is_public or is_local(attributes.peer):
+        if self._is_public or attributes.peer.transport == "UNIX":
             return ResponderLeg(responder, attributes)
+        if is_local(attributes.peer):
+            return GuardedLeg(responder, attributes)
         return ForbiddenLeg(f"{self._name} answers on loopback addresses only")
 
 
@@ -101,6 +107,19 @@ class ResponderLeg(AnsweringLeg):
             self.answer(*problem(504, f"No answer within {ANSWER_TIMEOUT:g} s"))
         finally:
             self.answer(*problem(500, "No answer"))
+
+
+class GuardedLeg(ResponderLeg):
+    """Answers 403 to what a foreign page had a browser send."""
+
+    __slots__ = ()
+
+    def asked(self, request: RequestHead, body: bytes) -> None:
+        fault = fault_of_origin(request)
+        if fault:
+            self.answer(*problem(403, fault))
+        else:
+            super().asked(request, body)
 
 
 def is_local(peer: Peer) -> bool:

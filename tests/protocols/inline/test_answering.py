@@ -28,6 +28,7 @@ from l7mp_mesh.protocols.inline.responder import ControllerOptions, is_local
 
 LOOPBACK = Peer("TCP", "10.0.0.1", 1, "127.0.0.1", 1234)
 OUTSIDE = Peer("TCP", "127.0.0.1", 1, "10.0.0.2", 1234)
+SOCKET = Peer("UNIX", "", 0, "/run/mesh.sock", 0)
 
 
 class Program(Responder):
@@ -74,10 +75,13 @@ async def until(is_true: Callable[[], bool]) -> None:
     raise AssertionError("it never came true")
 
 
-def ask(leg: Leg, *chunks: bytes, method: bytes = b"POST") -> Recorder:
+def ask(
+    leg: Leg, *chunks: bytes, method: bytes = b"POST", host: bytes = b"127.0.0.1:1234", origin: bytes = b""
+) -> Recorder:
     out = Recorder()
     leg.start(out)
-    leg.sink.open(RequestHead(method, b"/p", b"h", Headers(), UNKNOWN_LENGTH), OPEN_VALVE)
+    fields = Headers([(b"origin", origin)] if origin else [])
+    leg.sink.open(RequestHead(method, b"/p", host, fields, UNKNOWN_LENGTH), OPEN_VALVE)
     for chunk in chunks:
         leg.sink.data(chunk, 0)
     leg.sink.end(None)
@@ -131,6 +135,54 @@ def test_the_controller_answers_403_outside_of_loopback_unless_it_is_public() ->
         public = ask(await connect("L7mpController", ControllerOptions(public=True), OUTSIDE, Program()))
         await until(lambda: public.is_ended)
         assert status_of(public) == 201
+
+    asyncio.run(scenario())
+
+
+FOREIGN = [
+    (b"evil.example", b""),
+    (b"evil.example:1234", b"http://evil.example:1234"),
+    (b"localhost.evil.example", b""),
+    (b"127.0.0.1.evil.example", b""),
+    (b"127.0.0.1:1234", b"http://evil.example"),
+    (b"127.0.0.1:1234", b"http://127.0.0.1:3000"),
+    (b"localhost:1234", b"null"),
+    (b"", b"http://evil.example"),
+]
+
+
+@pytest.mark.parametrize(("host", "origin"), FOREIGN)
+def test_the_controller_answers_403_to_what_a_foreign_page_may_send(host: bytes, origin: bytes) -> None:
+    async def scenario() -> None:
+        leg = await connect("L7mpController", ControllerOptions(), LOOPBACK, Program())
+        assert status_of(ask(leg, host=host, origin=origin)) == 403
+        for peer, is_public in ((LOOPBACK, True), (SOCKET, False)):
+            leg = await connect("L7mpController", ControllerOptions(public=is_public), peer, Program())
+            out = ask(leg, host=host, origin=origin)
+            await until(lambda out=out: out.is_ended)
+            assert status_of(out) == 201
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        (b"", b""),
+        (b"localhost", b""),
+        (b"LocalHost:1234", b"http://localhost:1234"),
+        (b"mesh.localhost:1", b""),
+        (b"[::1]:1234", b"http://[::1]:1234"),
+        (b"[::1]", b""),
+        (b"192.0.2.1:80", b"https://192.0.2.1:80"),
+    ],
+)
+def test_the_controller_answers_under_addresses_and_localhost(host: bytes, origin: bytes) -> None:
+    async def scenario() -> None:
+        leg = await connect("L7mpController", ControllerOptions(), LOOPBACK, Program())
+        out = ask(leg, host=host, origin=origin)
+        await until(lambda: out.is_ended)
+        assert status_of(out) == 201
 
     asyncio.run(scenario())
 
