@@ -8,9 +8,17 @@ from abc import ABC, abstractmethod
 from typing import TypeAlias, cast
 
 Address: TypeAlias = tuple[str, int]
-"""IP address and port of a peer; IPv4 peers of a dual-stack socket appear in plain IPv4 form."""
+"""IP address and port of a peer; IPv4 peers of a dual-stack socket appear in plain IPv4 form.
+
+Link-local addresses end in "%" and the number of their interface (RFC 4007 section 11).
+"""
+
+SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
+"""An address as sockets have it; the fourth item is the number of the interface, 0 if any will do."""
 
 _MAPPED = "::ffff:"
+_SCOPED = 4
+"""Length of a name that has an interface."""
 
 
 class DatagramReceiver(ABC):
@@ -43,13 +51,10 @@ class DatagramDriver(asyncio.DatagramProtocol):
         sock = transport.get_extra_info("socket")
         self._is_wide = sock is not None and sock.family == socket.AF_INET6
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int] | tuple[str, int, int, int]) -> None:
+    def datagram_received(self, data: bytes, addr: SocketName) -> None:
         if self._receiver is None:
             return
-        host = addr[0]
-        if host.startswith(_MAPPED) and "." in host:
-            host = host[len(_MAPPED) :]
-        self._receiver.received(data, (host, addr[1]))
+        self._receiver.received(data, _plain(addr))
 
     def error_received(self, exc: Exception) -> None:
         if self._receiver is not None and isinstance(exc, OSError):
@@ -73,14 +78,13 @@ class DatagramDriver(asyncio.DatagramProtocol):
         if self._is_full:
             self.dropped += 1
             return
-        if address is not None and self._is_wide and ":" not in address[0]:
-            address = (_MAPPED + address[0], address[1])
+        to = _wide(address) if address is not None and self._is_wide else address
         if data:
-            transport.sendto(data, address)
+            transport.sendto(data, to)
         else:
-            self._send_empty(transport, address)
+            self._send_empty(transport, to)
 
-    def _send_empty(self, transport: asyncio.DatagramTransport, address: Address | None) -> None:
+    def _send_empty(self, transport: asyncio.DatagramTransport, address: SocketName | None) -> None:
         """Event loops take an empty datagram for nothing to send; the socket itself does not."""
         sock = transport.get_extra_info("socket")
         try:
@@ -98,9 +102,7 @@ class DatagramDriver(asyncio.DatagramProtocol):
         """Address and port of this end; ("", 0) when closed."""
         if self._transport is None:
             return ("", 0)
-        name = self._transport.get_extra_info("sockname")
-        host = str(name[0])
-        return (host[len(_MAPPED) :] if host.startswith(_MAPPED) and "." in host else host, int(name[1]))
+        return _plain(self._transport.get_extra_info("sockname"))
 
     def close(self) -> None:
         """Close the socket, in one of the next turns of the loop; what was queued is still sent."""
@@ -118,3 +120,32 @@ async def open_bound(sock: socket.socket, receiver: DatagramReceiver) -> Datagra
     loop = asyncio.get_running_loop()
     _, driver = await loop.create_datagram_endpoint(lambda: DatagramDriver(receiver), sock=sock)
     return driver
+
+
+def canonical(host: str) -> str:
+    """An IP address as peers have it: the interface of a link-local one by its number."""
+    address, percent, scope = host.partition("%")
+    if not percent or scope.isdecimal():
+        return host
+    try:
+        return f"{address}%{socket.if_nametoindex(scope)}"
+    except OSError:
+        return host
+
+
+def _plain(name: SocketName) -> Address:
+    host = name[0]
+    if host.startswith(_MAPPED) and "." in host:
+        return (host[len(_MAPPED) :], name[1])
+    if len(name) == _SCOPED and name[3]:
+        return (f"{host.partition('%')[0]}%{name[3]}", name[1])
+    return (host, name[1])
+
+
+def _wide(address: Address) -> SocketName:
+    """What an IPv6 socket sends to."""
+    host, port = address
+    if ":" not in host:
+        return (_MAPPED + host, port)
+    host, _, scope = host.partition("%")
+    return (host, port, 0, int(scope)) if scope.isdecimal() else (host, port)

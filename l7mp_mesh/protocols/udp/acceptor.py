@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from l7mp_mesh.io import bind
-from l7mp_mesh.io.datagram import Address
+from l7mp_mesh.io.datagram import Address, canonical
 from l7mp_mesh.ports.attributes import Attributes, Peer
 from l7mp_mesh.ports.environment import Environment
 from l7mp_mesh.ports.layer import Accept, Acceptor
@@ -25,6 +25,7 @@ class UdpAcceptor(Acceptor, Claim):
         self._live = 0
         self._number = options.port
         connect = options.connect
+        self._only = None if connect.address is None else canonical(connect.address)
         self.specificity = (connect.address is not None) + (connect.port is not None)
 
     @property
@@ -45,7 +46,7 @@ class UdpAcceptor(Acceptor, Claim):
         connect = self._options.connect
         if self._options.mode is Mode.SINGLETON:
             assert connect.address is not None and connect.port is not None, "checked at validation"  # noqa: PT018
-            flow = self._port.flow((connect.address, connect.port), self)
+            flow = self._port.flow((canonical(connect.address), connect.port), self)
             if flow is not None:
                 self.begin(flow)
 
@@ -59,7 +60,7 @@ class UdpAcceptor(Acceptor, Claim):
         connect = self._options.connect
         return (
             self._accept is not None
-            and (connect.address is None or connect.address == peer[0])
+            and (self._only is None or self._only in (peer[0], peer[0].partition("%")[0]))
             and (connect.port is None or connect.port == peer[1])
         )
 
