@@ -17,8 +17,6 @@ SocketName: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 """An address as sockets have it; the fourth item is the number of the interface, 0 if any will do."""
 
 _MAPPED = "::ffff:"
-_SCOPED = 4
-"""Length of a name that has an interface."""
 
 
 class DatagramReceiver(ABC):
@@ -134,12 +132,14 @@ def canonical(host: str) -> str:
 
 
 def _plain(name: SocketName) -> Address:
-    host = name[0]
+    host, port = name[0], name[1]
     if host.startswith(_MAPPED) and "." in host:
-        return (host[len(_MAPPED) :], name[1])
-    if len(name) == _SCOPED and name[3]:
-        return (f"{host.partition('%')[0]}%{name[3]}", name[1])
-    return (host, name[1])
+        return (host[len(_MAPPED) :], port)
+    match name:
+        case (_, _, _, scope) if scope:
+            return (f"{host.partition('%')[0]}%{scope}", port)
+        case _:
+            return (host, port)
 
 
 def _wide(address: Address) -> SocketName:
