@@ -88,6 +88,7 @@ class Cluster(Upstream):
         self._is_retriable = is_retriable
         self._connect_timeout = connect_timeout
         self._balancer: LoadBalancer | None = None
+        self._members: frozenset[Endpoint] = frozenset()
         self.virtual = Endpoint(name, "<VIRTUAL>") if is_virtual else None
 
     @property
@@ -102,6 +103,7 @@ class Cluster(Upstream):
     def balance(self, endpoints: EndpointSet, balancer: LoadBalancer | None) -> None:
         """New endpoints; `balancer` is made for them, None when there are none."""
         self._balancer = balancer
+        self._members = frozenset(endpoints.endpoints)
         if self._pool is not None:
             self._pool.retain(endpoints.endpoints)
 
@@ -164,8 +166,10 @@ class Cluster(Upstream):
     def _choose(self, attributes: Attributes, avoid: Container[Endpoint]) -> Endpoint:
         """The balancer's first choice that did not fail before, else its first choice."""
         drawn, attributes.choice = attributes.choice, None
-        if drawn is not None and drawn[0] == self.name and drawn[1] not in avoid:
-            return drawn[1]
+        if drawn is not None and drawn[0] == self.name:
+            endpoint = drawn[1]
+            if endpoint in self._members and endpoint not in avoid:
+                return endpoint
         first: Endpoint | None = None
         if self._balancer is not None:
             for endpoint in self._balancer.candidates(attributes):

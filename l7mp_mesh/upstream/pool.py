@@ -72,11 +72,12 @@ class Idle:
 class Pool:
     """All carriers of a cluster."""
 
-    __slots__ = ("_idle", "_is_closed")
+    __slots__ = ("_idle", "_retained")
 
     def __init__(self) -> None:
         self._idle: dict[Endpoint, Idle] = {}
-        self._is_closed = False
+        self._retained: frozenset[Endpoint] | None = None
+        """The endpoints that there are; None until `retain` has said it."""
 
     def take(self, endpoint: Endpoint) -> Carrier | None:
         """A carrier to `endpoint` with room, if there is one."""
@@ -85,7 +86,8 @@ class Pool:
 
     def add(self, endpoint: Endpoint, carrier: Carrier) -> None:
         """Take in a new carrier, whose first leg is already borne."""
-        if self._is_closed:
+        if self._retained is not None and endpoint not in self._retained:
+            # The endpoint went away while the connection was made.
             carrier.on_change(_close_when_free)
             return
         idle = self._idle.get(endpoint)
@@ -100,14 +102,14 @@ class Pool:
 
     def retain(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Endpoints not among these are gone: no new legs there, busy carriers finish and close."""
+        self._retained = frozenset(endpoints)
         for endpoint in list(self._idle):
-            if endpoint not in endpoints:
+            if endpoint not in self._retained:
                 idle = self._idle.pop(endpoint)
                 idle.close(Reason.OK)
 
     def close(self) -> None:
         """The cluster is gone: idle carriers close now, busy ones when they are free."""
-        self._is_closed = True
         self.retain(())
 
 

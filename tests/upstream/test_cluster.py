@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 
 import pytest
@@ -148,6 +149,39 @@ async def test_a_drawn_endpoint_that_is_to_be_avoided_is_not_opened() -> None:
     attributes = session()
     assert rig.cluster.lease(attributes) is None
     assert (await rig.cluster.open(attributes, within=1, avoid=[ONE])).endpoint == OTHER
+
+
+@inside
+async def test_a_drawn_endpoint_that_was_removed_meanwhile_is_not_opened() -> None:
+    rig = Rig(shares=True)
+    attributes = session()
+    assert rig.cluster.lease(attributes) is None
+    rig.endpoints(OTHER)
+    assert (await rig.cluster.open(attributes, within=1)).endpoint == OTHER
+
+
+@inside
+async def test_a_connection_made_while_its_endpoint_is_removed_serves_once() -> None:
+    rig = Rig(shares=True)
+    rig.connector.may_connect.clear()
+    opening = asyncio.ensure_future(rig.cluster.open(session(), within=1))
+    await asyncio.sleep(0)
+    rig.endpoints(OTHER)
+    rig.connector.may_connect.set()
+    assert (await opening).endpoint == ONE
+    (carrier,) = rig.multiplexer.carriers
+    assert not carrier.is_closed()
+    carrier.free()
+    assert carrier.is_closed()
+
+
+@inside
+async def test_a_fresh_leg_does_not_come_from_the_pool() -> None:
+    rig = Rig(shares=True)
+    await rig.cluster.open(session(), within=1)
+    rig.multiplexer.carriers[0].free()
+    await rig.cluster.open(session(), within=1, is_fresh=True)
+    assert rig.connector.connected == [ONE, ONE]
 
 
 @inside

@@ -126,3 +126,21 @@ def test_a_closed_pool_closes_what_comes_back() -> None:
         assert not carrier.is_closed()
         carrier.free()
         assert carrier.is_closed()
+
+
+def test_a_carrier_of_an_endpoint_that_is_gone_serves_what_it_bears() -> None:
+    pool = Pool()
+    pool.retain((OTHER,))
+    carrier = busy(pool)
+    assert not carrier.is_closed()
+    carrier.free()
+    assert carrier.is_closed()
+    assert pool.take(ONE) is None
+
+
+def test_an_endpoint_that_comes_back_is_pooled_again() -> None:
+    pool = Pool()
+    pool.retain((OTHER,))
+    pool.retain((ONE,))
+    carrier = idle(pool)
+    assert pool.take(ONE) is carrier
