@@ -122,8 +122,9 @@ class Runtime:
     async def apply(self, new: Snapshot, keys: Iterable[Key], *, atomic: bool) -> tuple[Rejection, ...]:
         """Make `keys` be what they are in `new`.
 
-        Rejections are listeners that could not be bound and transforms whose code could not be loaded. When
-        there are any and `atomic` is set, nothing was changed.
+        Rejections are listeners that could not be bound, transforms whose code could not be loaded, and what
+        crashed. When there are any of the first two and `atomic` is set, nothing was changed; after a crash
+        no address was, and objects that were defined before it stay.
         """
         touched = list(dict.fromkeys(keys))
         change = self._rebinding(new, touched)
@@ -139,9 +140,12 @@ class Runtime:
         rejections = [*change.rejections, *unloadable]
         refused = {rejection.key for rejection in rejections}
         changed = self._define(new, [key for key in touched if key not in refused], rejections)
+        if atomic and rejections:
+            await change.undo()
+            return tuple(rejections)
         for run in change.bound.values():
             await self._serve(run, rejections)
-        self._remove(new, touched)
+        contain("remove objects", partial(self._remove, new, touched))
         self._reroute(changed)
         return tuple(rejections)
 
@@ -200,7 +204,7 @@ class Runtime:
             return
         self._listeners[value.name] = run
         if old is not None:
-            old.stop()
+            contain(f"stop {value.name}", old.stop)
             self._forget_protocol(old.listener.protocol, value.protocol, listenerName=value.name)
 
     def _new_run(self, value: Listener) -> ListenerRun:

@@ -69,3 +69,22 @@ async def test_an_object_that_can_not_be_defined_is_rejected_alone() -> None:
         outcome = await made.store.apply(Update("test", "1", upserts, atomic=False))
         assert [rejection.key.name for rejection in outcome.rejections] == ["broken"]
         assert Key(Kind.CLUSTER, "good") in made.store.snapshot.objects
+
+
+@inside
+async def test_a_change_that_crashes_half_way_leaves_no_listener_behind() -> None:
+    async with dataplane(CONFIG) as made:
+        objects = made.store.snapshot.objects
+        cluster, listener = objects[Key(Kind.CLUSTER, "one")], objects[Key(Kind.LISTENER, "in")]
+        assert isinstance(cluster, Cluster)
+        assert isinstance(listener, Listener)
+        upserts = {
+            Key(Kind.CLUSTER, "broken"): replace(
+                cluster, name="broken", protocol=ProtocolUse("TCP", NoOptions())
+            ),
+            Key(Kind.LISTENER, "other"): replace(listener, name="other"),
+        }
+        outcome = await made.store.apply(Update("test", "1", upserts))
+        assert not outcome.applied
+        assert [rejection.key.name for rejection in outcome.rejections] == ["broken"]
+        assert made.port("other") == 0
