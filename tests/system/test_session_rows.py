@@ -15,6 +15,7 @@ from support import net
 from support.mesh import ApiError, Mesh, segment
 from support.servers import closed_port, http_server, prefixed, tcp_server, udp_server, websocket_server
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -338,3 +339,16 @@ def test_dumps_of_listeners_and_clusters_count_what_a_client_sent(mesh: Mesh) ->
         mesh.call("DELETE", f"sessions/{segment(_last(mesh, 'counted')['name'])}")
         for path in ("listeners/counted", "clusters/counted"):
             assert counted(path) == {**expected, "active": 1}
+
+
+def test_a_burst_of_messages_over_http_loses_none(mesh: Mesh) -> None:
+    mesh.call(
+        "POST", "listeners", {"listener": _listener("ws-to-http", "WebSocket", {"destination": "HTTP"})}
+    )
+    count = 1500
+    burst = b"".join(Frame(Opcode.BINARY, b"%d" % number).serialize(mask=True) for number in range(count))
+    with connect(f"ws://127.0.0.1:{mesh.port('ws-to-http')}/", compression=None) as client:
+        client.socket.sendall(burst)
+        answers = [client.recv(net.DEADLINE) for _ in range(count)]
+    assert answers == [b"%d" % number for number in range(count)]
+    assert _ended(mesh, "ws-to-http")["dropped"] == 0
