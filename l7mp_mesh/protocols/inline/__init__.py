@@ -31,7 +31,7 @@ def _discard(_options: NoOptions, _environment: Environment) -> Connector:
 
 
 def _logger(options: LoggerOptions, environment: Environment) -> Connector:
-    return LoggerConnector(options, environment.share(LogFiles))
+    return LoggerConnector(options, environment.share(LogFiles), environment.clock)
 
 
 def _encap(_options: NoOptions, _environment: Environment) -> Connector:
