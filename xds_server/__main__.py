@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
     serve.add_argument("--dir", type=Path, required=True, metavar="DIR", help="the directory to serve")
     serve.add_argument(
-        "--grpc", default="127.0.0.1:18000", metavar="HOST:PORT",
+        "--grpc", type=_address, default="127.0.0.1:18000", metavar="HOST:PORT",
         help="where to listen (default %(default)s); port 0 takes a free one, which is printed",
     )  # fmt: skip
     serve.add_argument(
@@ -69,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("-v", "--verbose", action="store_true", help="show what is sent, too")
     commands.add_parser("version", help="print the version").set_defaults(run=_version)
     return parser
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not (host and colon and port.isdecimal() and int(port) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"expected HOST:PORT with a port in 0..65535, got {text!r}")
+    return text
 
 
 def _seconds(text: str) -> float:

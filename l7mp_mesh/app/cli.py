@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--drain-time",
         metavar="SECONDS",
-        type=float,
+        type=_seconds,
         default=30.0,
         help="at SIGTERM, sessions may end for this long (default: 30)",
     )
@@ -82,6 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(call=_version)
     return parser
+
+
+def _seconds(text: str) -> float:
+    """A duration of the command line."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more, got {text}")
+    return value
 
 
 def _run(options: argparse.Namespace) -> int:

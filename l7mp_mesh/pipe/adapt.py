@@ -280,6 +280,12 @@ class BodyToMessage(EndHolder):
         self.next.data(body, 0)
         super().end(last)
 
+    def release(self) -> None:
+        # Called at the deadline too: a request that nobody answered is no empty answer.
+        if self.is_holding:
+            self._down.refuse(Reason.UPSTREAM_TIMEOUT)
+        super().release()
+
     def abort(self, reason: Reason) -> None:
         self._is_over = True
         self._parts.clear()

@@ -85,6 +85,8 @@ class Runtime:
         self._names = Names(self._make_predefined)
         self._listeners: dict[str, ListenerRun] = {}
         self._clusters: dict[str, tuple[ClusterModel, Cluster]] = {}
+        self._followers: dict[str, set[str]] = {}
+        """Clusters by the name of their endpoint set."""
         self._pool_timer: Handle | None = None
         l7mp.declare(stats)
 
@@ -272,16 +274,19 @@ class Runtime:
         endpoints = new.objects.get(Key(Kind.ENDPOINTS, value.endpoints or value.name))
         if isinstance(endpoints, EndpointSet):
             make.balance(cluster, value, endpoints, self._protocols)
+        if known is not None:
+            self._unfollow(known[0])
         self._clusters[value.name] = (value, cluster)
+        self._followers.setdefault(value.endpoints or value.name, set()).add(value.name)
         self._names.clusters.define(value.name, cluster)
         if known is not None and known[1] is not cluster:
             known[1].close()
             self._forget_protocol(known[0].protocol, value.protocol, clusterName=value.name)
 
     def _balance(self, endpoints: EndpointSet) -> None:
-        for value, cluster in self._clusters.values():
-            if (value.endpoints or value.name) == endpoints.name:
-                make.balance(cluster, value, endpoints, self._protocols)
+        for name in self._followers.get(endpoints.name, ()):
+            value, cluster = self._clusters[name]
+            make.balance(cluster, value, endpoints, self._protocols)
 
     def _remove(self, new: Snapshot, keys: list[Key]) -> None:
         gone = [key for key in keys if key not in new.objects]
@@ -310,8 +315,18 @@ class Runtime:
         self._names.clusters.undefine(name)
         known = self._clusters.pop(name, None)
         if known is not None:
+            self._unfollow(known[0])
             known[1].close()
             self.stats.forget(clusterName=name)
+
+    def _unfollow(self, value: ClusterModel) -> None:
+        """The cluster has no interest in its endpoint set any more."""
+        name = value.endpoints or value.name
+        followers = self._followers.get(name)
+        if followers is not None:
+            followers.discard(value.name)
+            if not followers:
+                del self._followers[name]
 
     def _reroute(self, changed: set[str]) -> None:
         if changed:

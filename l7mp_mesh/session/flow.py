@@ -132,8 +132,8 @@ class Flow(Session, PathOwner, LaneOwner):
         if endpoint is not None:
             port = "" if endpoint.port is None else f":{endpoint.port}"
             self.endpoint_address = f"{endpoint.address}{port}"
-        self.loses_boundaries = path.loses_boundaries
-        if path.loses_boundaries and "boundaries" not in path.plan.warned:
+        is_known, self.loses_boundaries = self.loses_boundaries, path.loses_boundaries
+        if path.loses_boundaries and not is_known and "boundaries" not in path.plan.warned:
             path.plan.warned.add("boundaries")
             log.warning(
                 "session pipes messages into a byte stream: boundaries are lost",
@@ -145,6 +145,8 @@ class Flow(Session, PathOwner, LaneOwner):
             self._require_live()
             plan = find()
             if plan is None:
+                return
+            if self._path is None and self.plan is not None and plan.route == self.plan.route:
                 return
             if self.status is SessionStatus.INIT or self._path is None or self._lane is None:
                 raise not_movable(self.name, "it is still being set up")

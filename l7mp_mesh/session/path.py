@@ -169,4 +169,6 @@ class Path:
 
 def failure(error: ConnectFailed, name: str) -> str:
     """What the event log and an HTTP answer say about a path that could not be set up."""
-    return f'Pipeline setup failed for session "{name}": {error.reason.text}: {error.detail}'
+    text = error.reason.text
+    detail = error.detail if error.detail.startswith(text) else f"{text}: {error.detail}"
+    return f'Pipeline setup failed for session "{name}": {detail}'

@@ -5,8 +5,10 @@ from __future__ import annotations
 from l7mp_mesh.control.native.reader import Cursor
 from l7mp_mesh.control.native.scope import Scope
 from l7mp_mesh.model.admin import Admin, LogLevel
+from l7mp_mesh.model.errors import ConfigError
 from l7mp_mesh.model.snapshot import ADMIN_KEY
 from l7mp_mesh.model.value import Json
+from l7mp_mesh.observe.log_format import compile_format
 
 _LEVELS = {level.value: level for level in LogLevel} | {"warning": LogLevel.WARN}
 _NOT_YET = ("offload", "offload_ifs")
@@ -36,6 +38,12 @@ def decode_admin(scope: Scope, cursor: Cursor) -> None:
         False if strict is None else strict.boolean(),
     )
     access = (None if path is None else path.text(), None if form is None else form.text())
+    if form is not None and access[1] is not None:
+        try:
+            compile_format(access[1])
+        except ConfigError as error:
+            form.refuse(error.why)
+            return
     if made[0] is not None and made[1] is not None and made[2] is not None:
         scope.put(Admin(made[0], made[1], access[0], access[1], made[2]))
 

@@ -8,6 +8,9 @@ from l7mp_mesh.model.errors import ConfigError
 from l7mp_mesh.model.options import option
 from l7mp_mesh.protocols.tcp.options import Backlog, Limit
 
+LONGEST_PATH = 107
+"""Bytes of a socket's path; the kernel takes no more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnixListenerOptions:
@@ -23,6 +26,10 @@ class UnixListenerOptions:
     def __post_init__(self) -> None:
         if "\0" in self.filename:
             raise ConfigError("filename", f"expected a path, got {self.filename!r}, which has a NUL")
+        if not self.filename:
+            raise ConfigError("filename", "expected a path, got an empty one")
+        if len(self.filename.encode()) > LONGEST_PATH:
+            raise ConfigError("filename", f"expected at most {LONGEST_PATH} bytes (unix(7) sun_path)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

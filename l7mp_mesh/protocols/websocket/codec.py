@@ -70,6 +70,7 @@ class WebSocketLeg(Leg):
         "_source",
         "_state",
         "_writable",
+        "message_limit",
     )
 
     kind = Kind.MESSAGE
@@ -79,6 +80,7 @@ class WebSocketLeg(Leg):
         self._clock = clock
         self._handshake = handshake
         self._head: StreamHead = STREAM_HEAD
+        self.message_limit = max_message
         self._frames = Frames(CLIENT if handshake is None else SERVER, max_message)
         self._state = State.OPEN if handshake is None else State.WAITING
         self._into: Sink = DISCARD
