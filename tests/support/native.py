@@ -105,7 +105,10 @@ KEY = FIELD | st.none()
 BALANCING = st.builds(LoadBalancing, st.sampled_from(LbPolicy), KEY) | st.builds(
     LoadBalancing, st.just(LbPolicy.HASH_RING), KEY, st.sampled_from(["", "ConsistentHash", "RING_HASH"])
 )
-ADMIN = st.builds(Admin, st.sampled_from(LogLevel), TEXT, st.none() | TEXT, st.none() | TEXT, st.just(False))
+LOG_FORMAT = st.sampled_from(["", "%DURATION%", "%% %REQ(:METHOD)% \u2192 %BYTES_SENT%\n", "plain"])
+ADMIN = st.builds(
+    Admin, st.sampled_from(LogLevel), TEXT, st.none() | TEXT, st.none() | LOG_FORMAT, st.just(False)
+)
 LISTENER = st.builds(
     Listener,
     NAME,

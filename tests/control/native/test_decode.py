@@ -275,11 +275,11 @@ def test_transforms() -> None:
 
 def test_admin() -> None:
     decoded = config(
-        "admin: {log_level: warning, log_file: /l, access_log_path: stdout, access_log_format: '%X',"
+        "admin: {log_level: warning, log_file: /l, access_log_path: stdout, access_log_format: '%DURATION%',"
         " strict: true}"
     )
     assert decoded.problems == ()
-    assert decoded.objects == {ADMIN_KEY: Admin(LogLevel.WARN, "/l", "stdout", "%X", strict=True)}
+    assert decoded.objects == {ADMIN_KEY: Admin(LogLevel.WARN, "/l", "stdout", "%DURATION%", strict=True)}
 
 
 def body(kind: Kind, value: Json, owner: str | None = None, name: str = "") -> Decoded:
