@@ -94,7 +94,7 @@ class ConfigStore(Store):
         if not any(key.kind in (Kind.RULE, Kind.RULELIST) for key in upserts):
             return
         while (loop := Snapshot(0, objects).loop()) is not None:
-            why = f"rule lists apply each other in a loop: {', '.join(loop)}"
+            why = f"rule lists apply each other in a circle: {' -> '.join(loop)}"
             lists = [Key(Kind.RULELIST, name) for name in loop]
             rules = [Key(Kind.RULE, rule) for key in lists for rule in _rules_of(objects.get(key))]
             for key in (*lists, *rules):

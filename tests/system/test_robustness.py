@@ -176,7 +176,7 @@ def test_rule_lists_that_apply_each_other_are_refused_when_the_loop_closes(mesh:
     one = {"name": "ping", "rules": [{"action": {"apply": "pong"}}]}
     other = {"name": "pong", "rules": [{"action": {"apply": "ping"}}]}
     mesh.call("POST", "rulelists", {"rulelist": one})
-    assert "loop" in _refused(mesh, "rulelists", {"rulelist": other})
+    assert "circle" in _refused(mesh, "rulelists", {"rulelist": other})
     mesh.call("POST", "listeners", {"listener": {**_listener("half", "HTTP"), "rules": "ping"}})
     assert _get(mesh, "half")[0] == 404
 
