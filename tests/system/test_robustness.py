@@ -169,7 +169,7 @@ def test_two_equal_endpoint_names_in_one_request_are_refused(mesh: Mesh) -> None
 
 def test_a_rule_list_that_applies_itself_is_refused(mesh: Mesh) -> None:
     rules = [{"action": {"apply": "self"}}]
-    assert "loop" in _refused(mesh, "rulelists", {"rulelist": {"name": "self", "rules": rules}})
+    assert "circle" in _refused(mesh, "rulelists", {"rulelist": {"name": "self", "rules": rules}})
 
 
 def test_rule_lists_that_apply_each_other_are_refused_when_the_loop_closes(mesh: Mesh) -> None:

@@ -209,7 +209,7 @@ async def test_a_rule_on_two_lists_stays_while_one_has_it(api: Api) -> None:
 async def test_rule_lists_in_a_circle_are_refused(api: Api) -> None:
     await api.do("POST", "rulelists", {"rulelist": {"name": "a", "rules": ["r"]}})
     said = await api.refused("POST", "rules", {"rule": {"name": "r", "action": {"apply": "a"}}})
-    assert "loop" in said
+    assert "circle" in said
 
 
 @with_api
