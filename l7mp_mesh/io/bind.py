@@ -47,15 +47,25 @@ def tcp_socket(address: str, port: int, backlog: int) -> socket.socket:
 
 
 def _tcp_socket(address: str, port: int, backlog: int) -> socket.socket:
+    sock = _inet_socket(address, port, socket.SOCK_STREAM, (socket.SO_REUSEADDR, 1))
+    try:
+        sock.listen(backlog)
+    except _FAULTS:
+        sock.close()
+        raise
+    return sock
+
+
+def _inet_socket(address: str, port: int, kind: socket.SocketKind, option: tuple[int, int]) -> socket.socket:
+    """A bound socket with one more socket option; without an address for both families, where that can be."""
     dual = not address and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual else _family(address)
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, kind)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, *option)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not dual))
         sock.bind((address or ("::" if dual else "0.0.0.0"), port))
-        sock.listen(backlog)
         sock.settimeout(0)
     except _FAULTS:
         sock.close()
@@ -69,26 +79,10 @@ def udp_socket(address: str, port: int) -> socket.socket:
     Raises BindFailed.
     """
     try:
-        return _udp_socket(address, port)
+        # The default receive buffer loses bursts while one turn of the loop is busy.
+        return _inet_socket(address, port, socket.SOCK_DGRAM, (socket.SO_RCVBUF, 1 << 20))
     except _FAULTS as error:
         raise BindFailed(_detail(show(address or "*", port), error)) from error
-
-
-def _udp_socket(address: str, port: int) -> socket.socket:
-    dual = not address and socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if dual else _family(address)
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not dual))
-        # The default receive buffer loses bursts while one turn of the loop is busy.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        sock.bind((address or ("::" if dual else "0.0.0.0"), port))
-        sock.settimeout(0)
-    except _FAULTS:
-        sock.close()
-        raise
-    return sock
 
 
 def unix_socket(path: str, backlog: int) -> socket.socket:

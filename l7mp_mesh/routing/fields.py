@@ -6,6 +6,7 @@ never need a metadata tree. Once the tree exists it is the truth, and every fiel
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Final
 
 from l7mp_mesh.pipe.head import RequestHead
@@ -88,7 +89,7 @@ class Filename(PeerField):
         return peer.local_address if peer.transport == UNIX else MISSING
 
 
-class HeadField(Field):
+class HeadField(Field, ABC):
     """A field of the request head."""
 
     __slots__ = ()
@@ -99,9 +100,9 @@ class HeadField(Field):
         head = attributes.head
         return MISSING if head is None else self.of(head)
 
+    @abstractmethod
     def of(self, head: RequestHead) -> Value:
         """The value as the tree of `head` would say it."""
-        raise NotImplementedError
 
 
 class Method(HeadField):

@@ -14,6 +14,7 @@ of chunked, fragments, trailing white space of values.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
@@ -59,7 +60,7 @@ class BadMessage(Exception):
         self.detail = detail
 
 
-class HeadReader:
+class HeadReader(ABC):
     """Reads one head after the other; base of both directions.
 
     After `feed` returned an offset, the subclass has filled its public fields.
@@ -129,11 +130,13 @@ class HeadReader:
         drop_named(self._fields, options)
         return b"upgrade" in options
 
+    @abstractmethod
     def _make(self) -> HttpRequestParser | HttpResponseParser:
-        raise NotImplementedError
+        """A parser of the direction."""
 
+    @abstractmethod
     def _conclude(self, line: bytes) -> None:
-        raise NotImplementedError
+        """Check the start line and fill the public fields."""
 
     def _begin(self) -> None:
         if not self._is_fresh:
