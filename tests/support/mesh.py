@@ -65,7 +65,7 @@ class Mesh:
                 stderr=subprocess.STDOUT,
                 env=self._env,
             )
-        eventually(lambda: "ready" in self.log or not self.is_alive, 20.0)
+        eventually(lambda: "ready version=" in self.log or not self.is_alive, 20.0)
         if not self.is_alive:
             log_text = self.log
             self._folder.cleanup()
